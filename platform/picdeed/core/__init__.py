@@ -1,0 +1,1 @@
+"""What everything stands on: errors, ids, settings, limits, resources, events."""
