@@ -80,9 +80,7 @@ def plan(recipe: Mapping[str, Any]) -> tuple[list[Package], list[Glyph]]:
     return packages, glyphs
 
 
-def fetch(
-    packages: Iterable[Package], cache: Path, progress: Progress = silent
-) -> dict[str, Path]:
+def fetch(packages: Iterable[Package], cache: Path, progress: Progress = silent) -> dict[str, Path]:
     """The checked archive of each package by its name; fetched by npm where `cache` lacks it.
 
     Raises MissingPart without npm, SourceError when npm fails, IntegrityError when the bytes
@@ -133,7 +131,7 @@ def draw(
             "Drawing glyphs needs resvg-py.", hint="pip install 'picdeed[train]'"
         ) from error
     by_name = {package.name: package for package in packages}
-    sets = {name: _read_set(by_name[name], path) for name, path in archives.items()}
+    sets = {name: read_set(by_name[name], path) for name, path in archives.items()}
     folder.mkdir(parents=True, exist_ok=True)
     rows: dict[str, dict[str, str]] = {}
     for done, glyph in enumerate(glyphs):
@@ -145,9 +143,7 @@ def draw(
             raise UsageError(f"The recipe asks for {file_name} twice.")
         svg = svg_of(sets[glyph.package], glyph.icon)
         # Bundled fonts only, that is none: text would be drawn differently on each machine.
-        png = resvg_py.svg_to_bytes(
-            svg_string=svg, width=SIDE, height=SIDE, skip_system_fonts=True
-        )
+        png = resvg_py.svg_to_bytes(svg_string=svg, width=SIDE, height=SIDE, skip_system_fonts=True)
         (folder / file_name).write_bytes(bytes(png))
         rows[file_name] = {
             "file_name": file_name,
@@ -221,7 +217,8 @@ def _pack(package: Package, cache: Path) -> None:
         )
 
 
-def _read_set(package: Package, path: Path) -> dict[str, Any]:
+def read_set(package: Package, path: Path) -> dict[str, Any]:
+    """The parsed `icons.json` of a checked archive; SourceError when its licence is another."""
     with tarfile.open(path, "r:gz") as archive:
         icons = _member(archive, path, "package/icons.json")
         info = _member(archive, path, "package/info.json")

@@ -1,0 +1,43 @@
+"""The dashboard's frame: one navigation, one registry. `picdeed dashboard` starts it."""
+
+from __future__ import annotations
+
+import streamlit as st
+from picdeed.core.errors import PicdeedError
+from picdeed_ui import data
+from picdeed_ui.parts.words import problem
+
+st.set_page_config(page_title="picdeed", page_icon="🖼️", layout="wide")
+
+PAGES = {
+    "": [
+        st.Page("picdeed_ui/pages/overview.py", title="Overview", default=True),
+    ],
+    "Pictures": [
+        st.Page("picdeed_ui/pages/register.py", title="Register", url_path="register"),
+        st.Page("picdeed_ui/pages/browse.py", title="Browse", url_path="browse"),
+    ],
+    "Models": [
+        st.Page("picdeed_ui/pages/tune.py", title="Fine-tune", url_path="tune"),
+        st.Page("picdeed_ui/pages/outputs.py", title="Outputs", url_path="outputs"),
+    ],
+    "Proof": [
+        st.Page("picdeed_ui/pages/audit.py", title="Audit", url_path="audit"),
+    ],
+}
+
+page = st.navigation(PAGES)
+with st.sidebar:
+    st.caption("Every picture gets its deed.")
+try:
+    registry = data.registry()
+except PicdeedError as error:
+    problem(error)
+    st.stop()
+with st.sidebar:
+    st.caption(f"Registry `{registry.root}`")
+try:
+    page.run()
+except PicdeedError as error:
+    # Every error that is meant for a person already says what stayed unchanged.
+    problem(error)

@@ -1,0 +1,1 @@
+"""The dashboard: it reads through the registry's read functions and calls the flow."""

@@ -1,0 +1,6 @@
+"""The command line: parse, call, show. No rules, no SQL, no torch."""
+
+from picdeed.cli import around, look, stages  # importing them registers their commands
+from picdeed.cli.app import app, main
+
+__all__ = ["app", "around", "look", "main", "stages"]

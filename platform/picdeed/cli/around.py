@@ -1,0 +1,118 @@
+"""Commands around the flow: the demo, the dashboard, pretraining the base, a doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from picdeed.cli.app import KEEP, LOOK, AsJson, BlobsAt, Debug, Where, Yes, app, existing, open_here
+from picdeed.cli.show import print_document, progress_bars, say, table
+
+
+@app.command(rich_help_panel=LOOK)
+def demo(
+    as_json: AsJson = False,
+    registry: Annotated[Path | None, typer.Option("--registry", metavar="DIR")] = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Run the whole flow on picdeed's own drawings and the embedded base."""
+    from picdeed.flow.demo import run_demo
+    from picdeed.jobs import launch
+
+    where = registry or next_demo_folder(Path.cwd())
+    with progress_bars(quiet=as_json) as progress:
+        done = run_demo(where, launch.foreground, progress=progress)
+    if as_json:
+        print_document("demo", done.document())
+        return
+    table(
+        "What stood in the way, and what stopped it",
+        ("picture", "cause", "stopped by", "why"),
+        done.stopped,
+    )
+    table("What came out", ("step", "result"), done.table)
+    say(f"Pictures: {done.folder}", "bold")
+    say("Next:")
+    for command in done.next_commands:
+        say(f"  {command}", "dim")
+
+
+def next_demo_folder(here: Path) -> Path:
+    """A new `picdeed-demo-N/` in the current folder."""
+    n = 1
+    while (here / f"picdeed-demo-{n}").exists():
+        n += 1
+    return here / f"picdeed-demo-{n}"
+
+
+@app.command(rich_help_panel=LOOK)
+def dashboard(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Open the dashboard of a registry in the browser."""
+    from picdeed.cli.serve import serve
+
+    serve(open_here(registry, blobs), port)
+
+
+@app.command(rich_help_panel=KEEP)
+def pretrain(
+    recipe: Annotated[Path | None, typer.Argument(metavar="[RECIPE]")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Re-ingest the pinned packages, compare the root.")
+    ] = False,
+    work: Annotated[Path | None, typer.Option(metavar="DIR", help="Checkpoints.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the base goes.")] = None,
+    as_json: AsJson = False,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Train a base from scratch on gated pictures, or check the shipped one's deed."""
+    from picdeed.core.resources import bundled
+    from picdeed.flow.pretrain import check_deed, pretrain_base
+
+    chosen = existing(recipe) if recipe else bundled("configs") / "pretrain" / "sprig.toml"
+    with progress_bars(quiet=as_json) as progress:
+        if check:
+            found = check_deed(chosen, work, progress=progress)
+        else:
+            found = pretrain_base(chosen, work, out, progress=progress)
+    if as_json:
+        print_document("pretrain", found)
+    else:
+        say(f"{found.members} pictures, Merkle root {found.root}", "bold")
+        say(f"share-adapter, sell-adapter: {found.verdict}")
+        if check:
+            say("The shipped deed names the same root." if found.same else "The root differs.")
+    if check and not found.same:
+        raise typer.Exit(5)
+
+
+@app.command(rich_help_panel=KEEP)
+def datasets(
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Every dataset and how many pictures it holds."""
+    from picdeed.flow import pipeline
+
+    found = pipeline.datasets_of(open_here(registry, blobs))
+    if as_json:
+        print_document("datasets", {"datasets": found})
+        return
+    table(
+        "Datasets",
+        ("name", "pictures", "id"),
+        [(d["name"], d["pictures"], d["id"][:16]) for d in found],
+    )

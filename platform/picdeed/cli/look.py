@@ -1,0 +1,273 @@
+"""Commands that look: verify, lineage, audit, runs, models; and the way back, revoke."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from picdeed.cli.app import (
+    FLOW,
+    LOOK,
+    AsJson,
+    BlobsAt,
+    Debug,
+    Where,
+    Yes,
+    app,
+    open_here,
+)
+from picdeed.cli.show import print_document, progress_bars, say, table
+from picdeed.cli.stages import show_run
+from picdeed.core.errors import NotARegistry, UsageError
+
+runs_app = typer.Typer(no_args_is_help=True, help="Fine-tunes: list, show, logs, resume.")
+app.add_typer(runs_app, name="runs", rich_help_panel=LOOK)
+models_app = typer.Typer(no_args_is_help=True, help="Base models and their deeds.")
+app.add_typer(models_app, name="models", rich_help_panel=LOOK)
+
+
+@app.command(rich_help_panel=FLOW)
+def verify(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...")],
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Say what can be said about any picture; works without a registry."""
+    from picdeed.flow import pipeline
+
+    try:
+        opened = open_here(registry, blobs)
+    except NotARegistry:
+        if registry is not None:
+            raise
+        opened = None
+    done = pipeline.verify(files, pipeline.trust_of(opened), opened)
+    if as_json:
+        print_document("verify", done)
+    else:
+        for seen in done.files:
+            say(f"{seen.path.name}: {seen.integrity}, {seen.trust}", "bold")
+            say(f"  {seen.statement}")
+            if seen.standing != "unknown":
+                say(f"  standing in the registry: {seen.standing}")
+    if done.exit_code:
+        raise typer.Exit(done.exit_code)
+
+
+@app.command(rich_help_panel=FLOW)
+def lineage(
+    identifier: Annotated[str, typer.Argument(metavar="ID")],
+    depth: Annotated[int | None, typer.Option(min=0)] = None,
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Show the graph around anything: what it descends from, what descends from it."""
+    from picdeed.flow import pipeline
+
+    done = pipeline.graph_of(open_here(registry, blobs), identifier, depth)
+    if as_json:
+        print_document("lineage", done)
+        return
+    rows = [(node.kind, node.id[:16], node.label, node.state) for node in done.nodes[:200]]
+    table(
+        f"{len(done.nodes)} nodes, {len(done.edges)} edges", ("kind", "id", "label", "state"), rows
+    )
+
+
+@app.command(rich_help_panel=FLOW)
+def revoke(
+    target: str,
+    ground: Annotated[str, typer.Option(help="contract-ended opt-out takedown privacy error")],
+    effective: Annotated[str | None, typer.Option(metavar="DATE")] = None,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Change nothing.")] = False,
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Withdraw a picture, dataset, licence, adapter or base, and mark all that descends."""
+    from picdeed.flow import pipeline
+
+    opened = open_here(registry, blobs)
+    try:
+        why = pipeline.Ground(ground)
+    except ValueError:
+        known = ", ".join(pipeline.Ground)
+        raise UsageError(f"{ground!r} is no ground; nothing was changed.", hint=known) from None
+    done = pipeline.withdraw(opened, target, why, effective=effective, simulate=simulate)
+    if as_json:
+        print_document("revoke", done)
+        return
+    say(
+        "Simulated; nothing was changed." if simulate else f"Applied {done.revocation[:16]}", "bold"
+    )
+    rows = [
+        (name, len(touched), ", ".join(sorted({one.state for one in touched})))
+        for name in ("pictures", "snapshots", "runs", "adapters", "outputs")
+        if (touched := getattr(done.impact, name)) is not None
+    ]
+    table("Impact", ("what", "how many", "state"), rows)
+
+
+@app.command(rich_help_panel=FLOW)
+def audit(
+    identifier: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
+    head: Annotated[Path | None, typer.Option(help="A tree head kept elsewhere.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a report: .html or .json.")] = None,
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Re-verify ledger, rows, blobs and credentials."""
+    from picdeed.flow import pipeline
+
+    opened = open_here(registry, blobs)
+    with progress_bars(quiet=as_json) as progress:
+        done = pipeline.audit(
+            opened, pipeline.trust_of(opened), identifier, head=head, progress=progress
+        )
+    if report is not None:
+        from picdeed.report.html import write_audit
+
+        write_audit(opened, done, report)
+    if as_json:
+        print_document("audit", done)
+    else:
+        say(f"{'ok' if done.ok else 'NOT ok'}: {done.events} events", "bold")
+        table("Checked", ("what", "how many"), list(done.checked.items()))
+        if done.problems:
+            rows = [(one.subject[:24], one.kind, one.message) for one in done.problems[:100]]
+            table("Problems", ("subject", "kind", "message"), rows)
+    if not done.ok:
+        raise typer.Exit(5)
+
+
+@runs_app.command("list")
+def runs_list(
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Every run with its state and step."""
+    from picdeed.jobs.watch import all_runs
+
+    found = all_runs(open_here(registry, blobs))
+    if as_json:
+        print_document("runs", {"runs": found})
+        return
+    rows = [(one.id[:16], one.state, f"{one.step}/{one.steps}") for one in found]
+    table("Runs", ("run", "state", "step"), rows)
+
+
+@runs_app.command("show")
+def runs_show(
+    run: str,
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """One run, with the keys of `train`."""
+    from picdeed.flow import pipeline
+    from picdeed.jobs.watch import one_run
+
+    opened = open_here(registry, blobs)
+    view = one_run(opened, run)
+    show_run("runs", replace(pipeline.show(opened, view.id), state=view.state), as_json=as_json)
+
+
+@runs_app.command("logs")
+def runs_logs(
+    run: str,
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """A run's log, one line a step."""
+    from picdeed.jobs.watch import log_of
+
+    found = log_of(open_here(registry, blobs), run)
+    if as_json:
+        print_document("runs", {"run": run, "log": found})
+        return
+    for line in found:
+        say(" ".join(f"{key}={value}" for key, value in line.items()))
+
+
+@runs_app.command("resume")
+def runs_resume(
+    run: str,
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Go on with a killed or interrupted run from its last checkpoint."""
+    from picdeed.flow import pipeline
+    from picdeed.jobs import launch
+
+    opened = open_here(registry, blobs)
+    with progress_bars(quiet=as_json) as progress:
+        done = pipeline.resume(opened, run, launch.foreground, progress=progress)
+    show_run("runs", done, as_json=as_json)
+
+
+@models_app.command("list")
+def models_list(
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Every base of the registry."""
+    from picdeed.flow import pipeline
+
+    found = pipeline.bases_of(open_here(registry, blobs))
+    if as_json:
+        print_document("models", {"models": found})
+        return
+    rows = [(one["name"], one["license"], one["id"][:16]) for one in found]
+    table("Bases", ("name", "licence", "id"), rows)
+
+
+@models_app.command("show")
+def models_show(
+    name: str,
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """A base's deed: hash, licence, and what it was trained on."""
+    from picdeed.flow import pipeline
+
+    opened = open_here(registry, blobs)
+    found = [one for one in pipeline.bases_of(opened) if name in (one["name"], one["id"])]
+    if not found:
+        raise UsageError(f"No base is called {name!r}.", hint="picdeed models list")
+    if as_json:
+        print_document("models", found[0])
+        return
+    say(f"{found[0]['name']}  {found[0]['license']}  sha256 {found[0]['sha256']}", "bold")
+    for key, value in (found[0]["deed"] or {}).items():
+        say(f"  {key}: {value if not isinstance(value, dict | list) else '...'}")

@@ -1,0 +1,396 @@
+"""The flow's commands, in the order of a picture's life."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from picdeed.cli.app import (
+    FLOW,
+    AsJson,
+    BlobsAt,
+    Debug,
+    Where,
+    Yes,
+    app,
+    existing,
+    open_here,
+)
+from picdeed.cli.show import plain, print_document, progress_bars, say, table
+from picdeed.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from picdeed.flow.gate import Gated
+    from picdeed.flow.pipeline import Registered
+    from picdeed.registry.session import Registry
+
+SHOWN = 10_000
+CODES = {"ALLOW": 0, "DUTIES": 0, "DENY": 3, "REVIEW": 4}
+
+
+def _uses(text: str) -> Any:
+    from picdeed.rights.verdict import parse_uses
+
+    return parse_uses(text)
+
+
+@app.command("init", rich_help_panel=FLOW)
+def init_command(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path(".picdeed"),
+    as_json: AsJson = False,
+    debug: Debug = False,
+    yes: Yes = False,
+) -> None:
+    """Make DIR a registry (./.picdeed without it)."""
+    from picdeed.flow import pipeline
+
+    done = pipeline.init(directory)
+    if as_json:
+        print_document("init", done)
+        return
+    say(f"Registry {done.registry}", "bold")
+    say(f"signed by {done.signer['subject']} (development: others will not trust it)")
+    say("Next: picdeed ingest FOLDER --dataset NAME --license EXPR", "dim")
+
+
+@app.command(rich_help_panel=FLOW)
+def ingest(
+    source: Path,
+    dataset: Annotated[str, typer.Option(help="The dataset that the pictures join.")],
+    license_: Annotated[str | None, typer.Option("--license", metavar="EXPR")] = None,
+    holder: str | None = None,
+    source_url: str | None = None,
+    evidence: Annotated[Path | None, typer.Option(help="A file that proves it.")] = None,
+    metadata: Annotated[Path | None, typer.Option(help="csv, jsonl, parquet, copyright.")] = None,
+    dry_run: bool = False,
+    strict: bool = False,
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Register the pictures of a file, folder, archive or dataset folder."""
+    from picdeed.flow import pipeline
+    from picdeed.flow.statements import Given
+
+    existing(source)
+    for path in (evidence, metadata):
+        if path is not None:
+            existing(path)
+    given = Given(license_, holder, source_url, evidence, strict=strict)
+    opened = open_here(registry, blobs)
+    with progress_bars(quiet=as_json) as progress:
+        done = pipeline.register(
+            opened,
+            source,
+            dataset,
+            given=given,
+            table=metadata,
+            dry_run=dry_run,
+            progress=progress,
+        )
+    if as_json:
+        print_document("ingest", _ingest_document(opened, done))
+    else:
+        _show_ingest(done)
+    if done.ingested.refused:
+        raise typer.Exit(6)
+
+
+def _ingest_document(registry: Registry, done: Registered) -> dict[str, Any]:
+    import json
+
+    ingested = done.ingested
+    rows = []
+    for found in ingested.pictures:
+        license_, verdicts = done.conclusions.get(found.id, (None, None))
+        rows.append({**plain(found), "license": license_, "verdicts": verdicts})
+    document = {**plain(ingested), "pictures": rows[:SHOWN], "pictures_file": None}
+    if len(rows) > SHOWN:
+        from picdeed.core.ids import hash_json
+
+        path = registry.root / "cache" / f"ingest-{hash_json(rows)[:16]}.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        with path.open("w", encoding="utf-8") as stream:
+            stream.writelines(json.dumps(row) + "\n" for row in rows)
+        document["pictures_file"] = str(path)
+    return document
+
+
+def _show_ingest(done: Registered) -> None:
+    from collections import Counter
+
+    ingested = done.ingested
+    word = "would be registered" if ingested.dry_run else "registered"
+    say(
+        f"{ingested.registered} {word}, {ingested.known} known already, "
+        f"{ingested.skipped} skipped, {len(ingested.refused)} refused",
+        "bold",
+    )
+    if done.conclusions:
+        counted = Counter((lic, ver["train"]) for lic, ver in done.conclusions.values())
+        rows = [(lic, ver, n) for (lic, ver), n in counted.most_common()]
+        table("Licences", ("licence", "train", "pictures"), rows)
+    if ingested.refused:
+        rows_ = [(one.path, one.reason, one.message) for one in ingested.refused[:40]]
+        table("Refused (nothing of these was kept)", ("file", "reason", "why"), rows_)
+    for warning in ingested.warnings[:20]:
+        say(f"! {warning}", "yellow")
+    say(f"Next: picdeed snapshot {ingested.dataset}", "dim")
+
+
+@app.command("license", rich_help_panel=FLOW)
+def license_command(
+    dataset: Annotated[str | None, typer.Argument()] = None,
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Conclude each picture's licence and verdicts anew from its claims."""
+    from picdeed.flow import pipeline
+
+    opened = open_here(registry, blobs)
+    with progress_bars(quiet=as_json) as progress:
+        done = pipeline.license(opened, pipeline.rules(), dataset, progress=progress)
+    if as_json:
+        print_document("license", done)
+        return
+    table("Concluded licences", ("licence", "pictures"), list(done.by_license.items()))
+    if done.conflicts:
+        rows = [(c.picture[:16], " | ".join(c.claims), c.concluded, c.rule) for c in done.conflicts]
+        table("Conflicts", ("picture", "claims", "concluded", "rule"), rows)
+
+
+@app.command(rich_help_panel=FLOW)
+def dedup(
+    dataset: Annotated[str | None, typer.Argument()] = None,
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Find copies: fingerprints, clusters, and what a person should look at."""
+    from picdeed.flow import pipeline
+
+    opened = open_here(registry, blobs)
+    with progress_bars(quiet=as_json) as progress:
+        done = pipeline.dedup(opened, dataset, progress=progress)
+    if as_json:
+        print_document("dedup", done)
+        return
+    say(f"{len(done.clusters)} clusters from {done.pairs} pairs", "bold")
+    rows = [
+        (c.kind, c.keeper[:16], len(c.members), ", ".join(c.licenses)) for c in done.clusters[:40]
+    ]
+    if rows:
+        table("Clusters", ("kind", "keeper", "pictures", "licences"), rows)
+    for doubt in done.review[:20]:
+        say(f"? {', '.join(p[:12] for p in doubt.pictures)}: {doubt.why}", "yellow")
+
+
+@app.command(rich_help_panel=FLOW)
+def snapshot(
+    dataset: str,
+    for_: Annotated[str, typer.Option("--for", metavar="USE[,USE]")] = "train",
+    profile: str = "conservative",
+    non_commercial: bool = False,
+    license_: Annotated[str | None, typer.Option("--license", metavar="EXPR")] = None,
+    holder: str | None = None,
+    all_: Annotated[bool, typer.Option("--all", help="Keep denied pictures too.")] = False,
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Freeze a dataset's usable keepers under one Merkle root."""
+    from picdeed.flow import pipeline
+
+    opened = open_here(registry, blobs)
+    query = pipeline.Query(
+        uses=_uses(for_),
+        profile=profile,
+        commercial=not non_commercial,
+        license=license_,
+        holder=holder,
+        all=all_,
+    )
+    with progress_bars(quiet=as_json) as progress:
+        done = pipeline.freeze(opened, dataset, query, progress=progress)
+    if as_json:
+        print_document("snapshot", done)
+    else:
+        say(f"{done.snapshot or 'no snapshot'}: {done.members} pictures", "bold")
+        if done.left_out:
+            table("Left out", ("why", "pictures"), list(done.left_out.items()))
+        if done.snapshot:
+            say(f"Next: picdeed train {done.snapshot[:12]} --base sprig", "dim")
+    if done.snapshot is None:
+        raise typer.Exit(3)
+
+
+@app.command(rich_help_panel=FLOW)
+def gate(
+    snapshot: str,
+    base: Annotated[str, typer.Option()],
+    use: Annotated[str, typer.Option(metavar="USE[,USE]")],
+    profile: str = "conservative",
+    non_commercial: bool = False,
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Decide whether a base may be fine-tuned on a snapshot for these uses."""
+    from picdeed.flow import pipeline
+
+    opened = open_here(registry, blobs)
+    with progress_bars(quiet=as_json) as progress:
+        done = pipeline.judge(
+            opened,
+            snapshot,
+            base,
+            _uses(use),
+            profile=profile,
+            commercial=not non_commercial,
+            progress=progress,
+        )
+    if as_json:
+        print_document("gate", done)
+    else:
+        show_gate(done)
+    if CODES[done.verdict]:
+        raise typer.Exit(CODES[done.verdict])
+
+
+def show_gate(done: Gated) -> None:
+    """A decision for a person: verdict, every reason with clause and certainty, duties."""
+    say(f"{done.verdict}  {', '.join(done.uses)}  ({done.decision[:16]})", "bold")
+    rows = [
+        (
+            r["subject"],
+            r["license"],
+            r["use"],
+            r["effect"],
+            r["certainty"],
+            r["clause"],
+            r["pictures"],
+        )
+        for r in done.reasons
+    ]
+    columns = ("subject", "licence", "use", "effect", "certainty", "clause", "pictures")
+    table("Reasons", columns, rows)
+    for duty in done.duties:
+        say(f"duty: {duty['kind']} ({duty['license']}): {duty['text']}")
+    if done.drop:
+        say(f"Leaving out these {len(done.drop)} pictures lifts the verdict:", "yellow")
+        for picture in done.drop[:20]:
+            say(f"  {picture}")
+    say(f"valid until {done.valid_until}; not legal advice", "dim")
+
+
+@app.command(rich_help_panel=FLOW)
+def train(
+    snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT")],
+    base: Annotated[str, typer.Option()],
+    use: Annotated[str, typer.Option(metavar="USE[,USE]")] = "train",
+    preset: Annotated[str | None, typer.Option(metavar="NAME|FILE")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE")] = None,
+    seed: int = 0,
+    detach: bool = False,
+    again: bool = False,
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Gate, then fine-tune a style adapter on a snapshot."""
+    from picdeed.diffusion.recipe import default_preset, load_recipe
+    from picdeed.flow import pipeline
+    from picdeed.jobs import launch
+
+    opened = open_here(registry, blobs)
+    recipe = load_recipe(preset or default_preset(base), set_ or [])
+    with progress_bars(quiet=as_json) as progress:
+        done = pipeline.fine_tune(
+            opened,
+            snapshot,
+            base,
+            recipe,
+            None if detach else launch.foreground,
+            uses=_uses(use),
+            seed=seed,
+            again=again,
+            progress=progress,
+        )
+    if detach and done.state != "succeeded":
+        launch.background(opened.root, done.run)
+        done = replace(done, state="running")
+    show_run("train", done, as_json=as_json)
+
+
+def show_run(command: str, done: Any, *, as_json: bool) -> None:
+    """A run as `train` and `runs show` print it."""
+    if as_json:
+        print_document(command, done)
+        return
+    say(f"{done.run[:16]}  {done.state}", "bold")
+    if done.adapter:
+        say(f"adapter {done.adapter['id'][:16]} at {done.adapter['path']}")
+    if done.loss:
+        say(
+            f"held-out loss: base {done.loss['base']:.4f}, adapter {done.loss['adapter']:.4f} "
+            "(pictures never trained on)"
+        )
+    elif done.loss_reason:
+        say(f"held-out loss: not measured ({done.loss_reason})")
+    if done.state == "succeeded":
+        say(f"Next: picdeed generate {done.run[:12]} --prompt 'a linocut print of a key'", "dim")
+    else:
+        say(f"Next: picdeed runs show {done.run[:12]}", "dim")
+
+
+@app.command(rich_help_panel=FLOW)
+def generate(
+    subject: Annotated[str | None, typer.Argument(metavar="[RUN|ADAPTER]")] = None,
+    prompt: Annotated[str, typer.Option()] = ...,  # type: ignore[assignment]
+    base: Annotated[str | None, typer.Option(help="Draw with a base alone.")] = None,
+    n: Annotated[int, typer.Option("-n", min=1)] = 1,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    steps: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    guidance: Annotated[float, typer.Option(min=0.0, max=100.0)] = 2.5,
+    sampler: str = "ddim",
+    out: Annotated[Path | None, typer.Option(metavar="DIR")] = None,
+    as_json: AsJson = False,
+    registry: Where = None,
+    blobs: BlobsAt = None,
+    yes: Yes = False,
+    debug: Debug = False,
+) -> None:
+    """Draw pictures, sign them, read them back, release them."""
+    from picdeed.flow import pipeline
+
+    if (subject is None) == (base is None):
+        raise UsageError(
+            "Name a run or adapter, or a base with --base (one of the two).",
+            hint="picdeed runs list shows the runs.",
+        )
+    opened = open_here(registry, blobs)
+    wish = pipeline.Wish(prompt, n, seed, steps, guidance, sampler)
+    with progress_bars(quiet=as_json) as progress:
+        done = pipeline.publish(opened, subject or base or "", wish, out, progress=progress)
+    if as_json:
+        print_document("generate", done)
+        return
+    rows = [(one.id[:16], one.seed, one.credential["state"], one.path) for one in done.outputs]
+    table("Outputs", ("output", "seed", "credential", "file"), rows)
+    say("Next: picdeed verify FILE", "dim")

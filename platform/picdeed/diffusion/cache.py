@@ -1,0 +1,120 @@
+"""What is computed once and kept: latent moments of pictures and embeddings of captions?
+
+Keys cover content only (the picture's bytes, how it was fitted, the encoder's weights, versions
+and threads), never names or times, so that an edited picture or another base cannot be answered
+with an old latent. Pictures have folders of their own: erasing one is removing its folder.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import PIL
+import torch
+
+from picdeed.core.errors import UsageError
+from picdeed.core.ids import hash_json
+from picdeed.diffusion.data import FITTING, dataset_of, pictures_of
+from picdeed.diffusion.models import Base
+from picdeed.diffusion.plan import Trainee
+from picdeed.diffusion.runfolder import write_bytes
+from picdeed.diffusion.tensors import Tensors, read_safetensors, safetensors_bytes
+
+_VERSION = 1
+
+
+def latent_moments(
+    base: Base, trainees: Sequence[Trainee], folder: Path, *, flip: bool
+) -> dict[str, torch.Tensor]:
+    """Per picture float32 [views, 2, channels, height, width]: mean and deviation, scaled.
+
+    `views` is 2 with `flip` (a flipped latent is not the latent of the flipped picture), else 1.
+    Moments, not samples, are kept: a frozen sample would teach its noise. Pictures are encoded
+    one at a time, so that a latent does not depend on its neighbours.
+    """
+    ours = _common(base) | {"vae": base.facts.parts["vae"], "fit": FITTING, "flip": flip}
+    keys = {t.picture: hash_json(ours | {"picture": t.picture}) for t in trainees}
+    paths = {name: _latent_path(folder, name, key) for name, key in keys.items()}
+    found = {name: _read(path, "moments") for name, path in paths.items()}
+    missing = [trainee for trainee in trainees if found[trainee.picture] is None]
+    for name, picture in pictures_of(dataset_of(missing), base.facts.size):
+        views = [picture, picture.flip(-1)] if flip else [picture]
+        moments = torch.stack([_encode(base, view) for view in views])
+        _write(paths[name], {"moments": moments})
+        found[name] = moments
+    return {name: moments for name, moments in found.items() if moments is not None}
+
+
+def prompt_embeddings(base: Base, captions: Iterable[str], folder: Path) -> dict[str, torch.Tensor]:
+    """Per caption float32 [tokens, width]: the text encoder's last hidden state."""
+    common = _common(base) | {
+        "encoder": base.facts.parts["text_encoder"],
+        "tokenizer": base.facts.parts["tokenizer"],
+    }
+    made: dict[str, torch.Tensor] = {}
+    for caption in sorted(set(captions)):
+        path = folder / "prompts" / f"{hash_json(common | {'caption': caption})}.safetensors"
+        embedding = _read(path, "embedding")
+        if embedding is None:
+            embedding = embed(base, caption)
+            _write(path, {"embedding": embedding})
+        made[caption] = embedding
+    return made
+
+
+@torch.no_grad()
+def embed(base: Base, caption: str) -> torch.Tensor:
+    """float32 [tokens, width] on the CPU: what the UNet reads instead of the caption."""
+    tokens = base.tokenizer(
+        caption,
+        padding="max_length",
+        truncation=True,
+        max_length=base.tokenizer.model_max_length,
+        return_tensors="pt",
+    )
+    hidden: torch.Tensor = base.text_encoder(tokens.input_ids.to(base.device))[0]
+    return hidden[0].float().cpu()
+
+
+def forget(folder: Path, picture: str) -> None:
+    """Remove what was derived from a picture; nothing to remove is no error."""
+    shutil.rmtree(folder / "latents" / picture, ignore_errors=True)
+
+
+@torch.no_grad()
+def _encode(base: Base, picture: torch.Tensor) -> torch.Tensor:
+    known = base.vae.encode(picture[None].to(base.device)).latent_dist
+    shift = base.vae.config.shift_factor or 0.0
+    scale = base.vae.config.scaling_factor
+    return torch.stack([(known.mean[0] - shift) * scale, known.std[0] * scale]).float().cpu()
+
+
+def _common(base: Base) -> dict[str, Any]:
+    return {
+        "version": _VERSION,
+        "size": base.facts.size,
+        "torch": torch.__version__,
+        "pillow": PIL.__version__,
+        "device": base.device.type,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _latent_path(folder: Path, picture: str, key: str) -> Path:
+    return folder / "latents" / picture / f"{key}.safetensors"
+
+
+def _read(path: Path, name: str) -> torch.Tensor | None:
+    """A kept tensor, or None when it is not there or not readable: then it is made again."""
+    try:
+        return read_safetensors(path)[0].get(name)
+    except UsageError:
+        return None
+
+
+def _write(path: Path, tensors: Tensors) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, safetensors_bytes(tensors, {}))

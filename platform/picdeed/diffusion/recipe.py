@@ -1,0 +1,156 @@
+"""How shall a fine-tune go? A preset (TOML) plus `--set KEY=VALUE`, checked before anything starts.
+
+No torch in here: the command line refuses a bad key without loading it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from picdeed.core.errors import UsageError
+from picdeed.core.resources import bundled
+
+ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+FEED_FORWARD = ("ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
+CONVOLUTIONS = ("conv1", "conv2", "conv_shortcut")
+TARGETS = frozenset(ATTENTION + FEED_FORWARD + CONVOLUTIONS + ("conv_in", "conv_out", "conv"))
+# Which preset a base gets when nobody names one.
+_DEFAULTS = {"sprig": "demo"}
+
+
+class LrSchedule(StrEnum):
+    """How the learning rate moves after the warm-up."""
+
+    COSINE = "cosine"
+    CONSTANT = "constant"
+
+
+class Recipe(BaseModel):
+    """Every knob of a fine-tune; equal recipes, seeds, members and threads give equal bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False)
+
+    rank: int = Field(8, ge=1, le=512)
+    alpha: float = Field(8.0, gt=0)
+    targets: tuple[str, ...] = Field(ATTENTION, min_length=1)
+    steps: int = Field(200, ge=0, le=1_000_000)
+    batch: int = Field(4, ge=1, le=4096)
+    learning_rate: float = Field(1e-3, gt=0)
+    schedule: LrSchedule = LrSchedule.COSINE
+    warmup_steps: int = Field(10, ge=0)
+    final_rate: float = Field(0.1, ge=0, le=1)
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.99, ge=0, lt=1)
+    weight_decay: float = Field(0.0, ge=0)
+    clip_norm: float = Field(1.0, gt=0)
+    min_snr_gamma: float | None = Field(None, gt=0)
+    caption_dropout: float = Field(0.1, ge=0, le=1)
+    caption_prefix: str = Field("", max_length=200)
+    caption_suffix: str = Field("", max_length=200)
+    flip: bool = False
+    hold_out: float = Field(0.17, ge=0, le=0.5)
+    eval_timesteps: int = Field(8, ge=8, le=100)
+    eval_noises: int = Field(2, ge=1, le=16)
+
+    def rate(self, step: int) -> float:
+        """Learning rate of `step` (from 0): linear warm-up, then as the schedule says."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / (self.warmup_steps + 1)
+        if self.schedule is LrSchedule.CONSTANT:
+            return self.learning_rate
+        done = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
+        wave = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+        return self.learning_rate * (self.final_rate + (1 - self.final_rate) * wave)
+
+    @property
+    def checkpoint_every(self) -> int:
+        """Steps between checkpoints: at least every tenth of the run."""
+        return max(1, self.steps // 10)
+
+
+def default_preset(base: str) -> str:
+    """The preset for a base by name: its own where there is one, else `style`."""
+    return _DEFAULTS.get(base, "style")
+
+
+def presets() -> tuple[str, ...]:
+    """Names of the presets that ship with picdeed."""
+    return tuple(sorted(path.stem for path in (bundled("configs") / "train").glob("*.toml")))
+
+
+def load_recipe(preset: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """A preset by name or file, changed by `KEY=VALUE` overrides.
+
+    Raises UsageError on an unknown preset, key or value, naming it; nothing has started then.
+    """
+    path = _preset_path(preset)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"The preset {path} cannot be read: {error}.") from error
+    for text in overrides:
+        key, value = _override(text)
+        values[key] = value
+    return recipe_from(values, where=str(preset))
+
+
+def recipe_from(values: dict[str, Any], *, where: str = "recipe") -> Recipe:
+    """A checked recipe from plain values, such as the `recipe` of a plan."""
+    _refuse_unknown(values, where)
+    try:
+        recipe = Recipe.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"{where}: {key} = {first['input']!r} is refused: {first['msg']}. Nothing was started."
+        ) from error
+    for target in recipe.targets:
+        if target not in TARGETS:
+            raise UsageError(
+                f"{where}: {target!r} is no layer that can be adapted.",
+                hint=f"Choose from {', '.join(sorted(TARGETS))}.",
+            )
+    return recipe
+
+
+def _preset_path(preset: str | Path) -> Path:
+    text = str(preset)
+    if isinstance(preset, Path) or text.endswith(".toml") or "/" in text:
+        path = Path(preset)
+        if not path.is_file():
+            raise UsageError(f"There is no preset file {path}.")
+        return path
+    if text not in presets():
+        raise UsageError(
+            f"There is no preset {text!r}.", hint=f"Choose from {', '.join(presets())}."
+        )
+    return bundled("configs") / "train" / f"{text}.toml"
+
+
+def _override(text: str) -> tuple[str, Any]:
+    key, equals, raw = text.partition("=")
+    key = key.strip().replace("-", "_")
+    if not equals or not key:
+        raise UsageError(f"--set {text!r} is not KEY=VALUE.", hint="For example --set steps=100.")
+    try:
+        return key, tomllib.loads(f"value = {raw.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, raw.strip()  # a bare word is a string; the model refuses it where it is wrong
+
+
+def _refuse_unknown(values: dict[str, Any], where: str) -> None:
+    known = Recipe.model_fields
+    for key in values:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
+            raise UsageError(f"{where}: there is no knob {key!r}. Nothing was started.", hint=hint)

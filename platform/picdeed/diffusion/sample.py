@@ -1,0 +1,158 @@
+"""How is a picture drawn so that its seed alone decides it?
+
+Pictures are drawn one by one: a convolution over a larger batch rounds differently, and the same
+seed would give another picture in other company.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
+from PIL import Image
+
+from picdeed.core.errors import RunFailed, UsageError
+from picdeed.core.events import Progress, silent
+from picdeed.diffusion.devices import quiet, repeatable, threads_for
+from picdeed.diffusion.lora import load_adapter, put_on
+from picdeed.diffusion.models import Base, load_base
+
+
+class Sampler(StrEnum):
+    """The samplers by name; all read the base's own noise schedule."""
+
+    DDIM = "ddim"
+    DPM = "dpm++"
+    EULER = "euler"
+
+
+_SCHEDULERS: Mapping[Sampler, Any] = {
+    Sampler.DDIM: DDIMScheduler,
+    Sampler.DPM: DPMSolverMultistepScheduler,
+    Sampler.EULER: EulerDiscreteScheduler,
+}
+
+
+def parse_sampler(name: str) -> Sampler:
+    """A sampler by name; raises UsageError on another one."""
+    try:
+        return Sampler(name.lower())
+    except ValueError as error:
+        raise UsageError(
+            f"There is no sampler {name!r}.", hint=f"Choose from {', '.join(Sampler)}."
+        ) from error
+
+
+def generate(
+    base: Path,
+    adapter: Path | None,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    steps: int = 20,
+    guidance: float = 2.5,
+    sampler: str = "ddim",
+    threads: int | None = None,
+    base_sha256: str | None = None,
+    progress: Progress = silent,
+) -> list[Image.Image]:
+    """One RGB picture of the base's size for each (prompt, seed).
+
+    Raises UsageError on a bad request, base or adapter, IntegrityError when the base is not
+    `base_sha256`, RunFailed when the model gives values that are not finite.
+    """
+    _check_request(prompts, seeds, steps, guidance)
+    chosen = parse_sampler(sampler)
+    loaded = load_base(base, expect=base_sha256)
+    with repeatable(threads or threads_for(loaded.facts.parameters)):
+        if adapter is not None:
+            read = load_adapter(adapter)
+            if read.base_sha256 and read.base_sha256 != loaded.facts.sha256:
+                raise UsageError(
+                    f"The adapter {read.id[:16]} was trained on another base than {base}.",
+                    hint="Name the base that its run used.",
+                )
+            put_on(loaded.unet, read)
+        return draw(
+            loaded,
+            prompts,
+            seeds,
+            steps=steps,
+            guidance=guidance,
+            sampler=chosen,
+            progress=progress,
+        )
+
+
+def draw(
+    base: Base,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    steps: int = 20,
+    guidance: float = 2.5,
+    sampler: Sampler = Sampler.DDIM,
+    progress: Progress = silent,
+) -> list[Image.Image]:
+    """Like `generate`, with a loaded base and whatever adapter is on it."""
+    _check_request(prompts, seeds, steps, guidance)
+    pipeline = _pipeline(base, sampler)
+    drawn = []
+    for done, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True)):
+        progress("generate", done, len(prompts))
+        values = pipeline(
+            prompt,
+            num_inference_steps=steps,
+            guidance_scale=guidance,
+            # Always the CPU's generator: its numbers are the same on every device.
+            generator=torch.Generator("cpu").manual_seed(seed),
+            output_type="pt",
+        ).images
+        if not bool(torch.isfinite(values).all()):
+            raise RunFailed(f"Seed {seed} gave a picture that is not finite; nothing was kept.")
+        drawn.append(_image(values[0]))
+    progress("generate", len(prompts), len(prompts))
+    return drawn
+
+
+def _pipeline(base: Base, sampler: Sampler) -> Any:
+    quiet()
+    # Its module announces what is not installed; imported only once that is switched off.
+    from diffusers import StableDiffusionPipeline
+
+    pipeline = StableDiffusionPipeline(
+        vae=base.vae,
+        text_encoder=base.text_encoder,
+        tokenizer=base.tokenizer,
+        unet=base.unet,
+        scheduler=_SCHEDULERS[sampler].from_config(dict(base.scheduler)),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _image(values: torch.Tensor) -> Image.Image:
+    """An RGB image of float [3, height, width] in [0, 1]."""
+    whole = (values.float().cpu() * 255).round().clamp(0, 255).to(torch.uint8)
+    return Image.fromarray(whole.permute(1, 2, 0).contiguous().numpy())
+
+
+def _check_request(
+    prompts: Sequence[str], seeds: Sequence[int], steps: int, guidance: float
+) -> None:
+    if len(prompts) != len(seeds):
+        raise UsageError(f"{len(prompts)} prompts and {len(seeds)} seeds do not pair up.")
+    if not 1 <= steps <= 1000:
+        raise UsageError(f"{steps} steps cannot be sampled; 1 to 1000 can.")
+    if not 0 <= guidance <= 100:
+        raise UsageError(f"Guidance {guidance} is outside 0 to 100.")
+    for seed in seeds:
+        if not 0 <= seed < 1 << 63:
+            raise UsageError(f"Seed {seed} is outside 0 to 2^63 - 1.")

@@ -1,0 +1,1 @@
+"""Other worlds' formats, one file each; none is built yet."""

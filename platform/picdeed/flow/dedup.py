@@ -1,0 +1,218 @@
+"""Which pictures are the same one? Fingerprints find candidates, pixels decide, clusters stand.
+
+Always over the whole registry: a copy refused in one dataset must not return through another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from picdeed.core.events import Event, Progress, silent
+from picdeed.imaging.candidates import candidate_pairs
+from picdeed.imaging.clusters import PairOf, cluster
+from picdeed.imaging.decode import decode, pixels_sha256
+from picdeed.imaging.fingerprints import ALGORITHM, fingerprint
+from picdeed.imaging.verify import Look, PairKind, compare, look
+from picdeed.registry import claims as claim_rows
+from picdeed.registry import datasets, ledger, pictures, similar
+from picdeed.registry.claims import PictureClaim
+from picdeed.registry.session import Registry, Session, utc_now
+from picdeed.registry.similar import SAME, Cluster, ClusterMember, Fingerprint, Likeness
+from picdeed.registry.tables import Table
+from picdeed.rights.claims import ClaimKind
+
+BATCH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """One cluster: a picture and its copies (or, kind `variant`, its recolourings)."""
+
+    id: str
+    keeper: str
+    members: tuple[str, ...]
+    kind: str
+    licenses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Pictures that a person should look at."""
+
+    pictures: tuple[str, ...]
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deduped:
+    clusters: tuple[Copies, ...]
+    review: tuple[Doubt, ...]
+    pairs: int
+
+
+def dedup(
+    registry: Registry, dataset: str | None = None, *, progress: Progress = silent
+) -> Deduped:
+    """Bring fingerprints, pairs and clusters up to date; tell those that touch `dataset`."""
+    _fingerprint_missing(registry, progress)
+    _compare_candidates(registry, progress)
+    _group(registry)
+    return _told(registry, dataset)
+
+
+def _fingerprint_missing(registry: Registry, progress: Progress) -> None:
+    """Pictures come with fingerprints from ingest; those of an older algorithm lack this one."""
+    with registry.read() as session:
+        missing = similar.without_fingerprint(session, ALGORITHM)
+    for start in range(0, len(missing), BATCH):
+        progress("fingerprint", start, len(missing))
+        rows = []
+        for picture in missing[start : start + BATCH]:
+            image = decode(_bytes(registry, picture)).image
+            marks = fingerprint(image)
+            rows.append(
+                Fingerprint(
+                    picture_id=picture,
+                    algorithm=marks.algorithm,
+                    phash=marks.phash_hex,
+                    dhash=marks.dhash_hex,
+                    pixels_sha256=pixels_sha256(image),
+                    created_at=utc_now(),
+                )
+            )
+        with registry.write() as session:
+            payload = {"pictures": len(rows), "algorithm": ALGORITHM}
+            ledger.write(session, Event.DEDUP_FINGERPRINTED, payload, rows)
+
+
+def _bytes(registry: Registry, picture: str) -> bytes:
+    return registry.blobs.read(picture.removeprefix("img_"))
+
+
+def _compare_candidates(registry: Registry, progress: Progress) -> None:
+    """Look at the pixels of every candidate pair that nobody looked at before."""
+    with registry.read() as session:
+        marks = similar.fingerprints(session, ALGORITHM)
+        done = {(pair.a, pair.b) for pair in similar.pairs(session)}
+    found = candidate_pairs(
+        [int(mark.phash, 16) for mark in marks], [int(mark.dhash, 16) for mark in marks]
+    )
+    todo = [
+        pair
+        for i, j in found
+        if (pair := tuple(sorted((marks[i].picture_id, marks[j].picture_id)))) not in done
+    ]
+
+    @lru_cache(maxsize=256)
+    def seen(picture: str) -> Look:
+        return look(decode(_bytes(registry, picture)).image)
+
+    for start in range(0, len(todo), BATCH):
+        rows = []
+        for at, (a, b) in enumerate(todo[start : start + BATCH], start + 1):
+            progress("compare", at, len(todo))
+            found_ = compare(seen(a), seen(b))
+            rows.append(
+                similar.new_pair(
+                    a,
+                    b,
+                    kind=str(found_.kind),
+                    distance=round(float(found_.distance), 6),
+                    evidence=found_.evidence,
+                )
+            )
+        with registry.write() as session:
+            ledger.write(session, Event.DEDUP_FINGERPRINTED, {"pairs": len(rows)}, rows)
+
+
+def _group(registry: Registry) -> None:
+    """Rebuild the clusters from the pairs; write only what differs from what stands."""
+    with registry.write() as session:
+        wanted = _wanted(session)
+        standing = {row.id: (row, members) for row, members in similar.clusters(session)}
+        stale = sorted(standing.keys() - wanted.keys())
+        inside = similar.cluster_members(session, stale)
+        gone: list[Table] = [row for one in stale for row in inside[one]]
+        gone += [standing[one][0] for one in stale]
+        rows: list[Table] = []
+        for identity, (kind, keeper, members) in wanted.items():
+            if identity not in standing:
+                rows.append(Cluster(id=identity, kind=kind, keeper=keeper))
+                rows += [ClusterMember(cluster_id=identity, picture_id=one) for one in members]
+            elif standing[identity][0].keeper != keeper:
+                standing[identity][0].keeper = keeper
+                rows.append(standing[identity][0])
+        if rows or gone:
+            payload = {"clusters": len(wanted), "gone": len(stale)}
+            ledger.write(session, Event.DEDUP_CLUSTERED, payload, rows, gone)
+
+
+def _wanted(session: Session) -> Mapping[str, tuple[str, str, tuple[str, ...]]]:
+    """Every cluster that the pairs give: id -> (kind, keeper, members)."""
+    alike = [
+        PairOf(pair.a, pair.b, PairKind(pair.kind), pair.distance)
+        for pair in similar.pairs(session)
+        if pair.kind in (*SAME, Likeness.VARIANT)
+    ]
+    nodes = sorted({one for pair in alike for one in (pair.a, pair.b)})
+    rank = _ranks(session, nodes)
+    return {
+        similar.cluster_id(group.kind, group.members): (
+            str(group.kind),
+            min(group.members, key=rank.__getitem__),
+            tuple(group.members),
+        )
+        for group in cluster(nodes, alike, rank=rank.__getitem__)
+    }
+
+
+def _ranks(session: Session, nodes: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+    """Who stands for its copies: usable first, then licensed, then large, then by id."""
+    said = claim_rows.of_many(session, nodes)
+    return {
+        one: (
+            picture.state != "good",
+            not _licenses(said.get(one, ())),
+            -picture.width * picture.height,
+            -picture.bytes,
+            one,
+        )
+        for one, picture in pictures.by_ids(session, nodes).items()
+    }
+
+
+def _licenses(claims: Sequence[PictureClaim]) -> set[str]:
+    return {c.parsed or c.raw for c in claims if c.kind == ClaimKind.LICENSE}
+
+
+def _told(registry: Registry, dataset: str | None) -> Deduped:
+    with registry.read() as session:
+        home = datasets.by_name(session, dataset).id if dataset is not None else None
+        found = similar.clusters(session, home)
+        said = claim_rows.of_many(session, {one for _, members in found for one in members})
+        told = tuple(
+            Copies(
+                row.id,
+                row.keeper,
+                tuple(members),
+                row.kind,
+                tuple(sorted({lic for m in members for lic in _licenses(said.get(m, ()))})),
+            )
+            for row, members in found
+        )
+        inside = {one for group in told for one in group.members}
+        pairs = sum(
+            1
+            for pair in similar.pairs(session)
+            if pair.kind in (*SAME, Likeness.VARIANT) and {pair.a, pair.b} <= inside
+        )
+    doubts = tuple(
+        Doubt(group.members, "licenses-differ", f"one picture under {', '.join(group.licenses)}")
+        for group in told
+        if group.kind in SAME and len(group.licenses) > 1
+    )
+    return Deduped(told, doubts, pairs)

@@ -1,0 +1,249 @@
+"""The whole life of a picture, in the order in which it happens. Start reading here.
+
+    ingest -> license -> dedup -> snapshot -> gate -> train -> generate -> credential -> audit
+                                                                     and back again: revoke
+
+Each stage is one file with one function of the same name; stages never import each other.
+What users call composes them, here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from picdeed.core.events import Progress, silent
+from picdeed.core.resources import bundled
+from picdeed.credentials.keys import Identity, load_identity
+from picdeed.credentials.trust import Trust
+from picdeed.diffusion.recipe import Recipe
+from picdeed.flow.audit import Audited, audit
+from picdeed.flow.basefiles import folder_of
+from picdeed.flow.credential import Credentialed, credential
+from picdeed.flow.dedup import Deduped, dedup
+from picdeed.flow.gate import Gated, gate, require_open
+from picdeed.flow.generate import Wish, generate
+from picdeed.flow.ingest import Ingested, ingest
+from picdeed.flow.init import Initialised, init
+from picdeed.flow.license import Licensed, license  # noqa: A004 - the stage's word
+from picdeed.flow.revoke import Ground, Revoked, revoke
+from picdeed.flow.snapshot import Query, Snapshotted, snapshot
+from picdeed.flow.train import Launch, Trained, finish, prepare, show, train
+from picdeed.flow.verify import Verified, verify
+from picdeed.flow.statements import Given
+from picdeed.registry import bases, datasets, subjects
+from picdeed.registry import claims as claim_rows
+from picdeed.registry.lineage import Graph, graph
+from picdeed.registry.session import Registry
+from picdeed.rights.catalogue import Catalogue, load_catalogue
+from picdeed.rights.verdict import Use
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What `ingest` did, with each picture's conclusion beside it."""
+
+    ingested: Ingested
+    conclusions: Mapping[str, tuple[str, Mapping[str, str]]]
+
+
+def rules() -> Catalogue:
+    """The licence rules that ship with picdeed."""
+    return load_catalogue(bundled("configs"))
+
+
+def identity_of(registry: Registry) -> Identity:
+    """The registry's signing identity."""
+    return load_identity(registry.keys)
+
+
+def register(
+    registry: Registry,
+    source: Path,
+    dataset: str,
+    *,
+    given: Given | None = None,
+    table: Path | None = None,
+    dry_run: bool = False,
+    progress: Progress = silent,
+) -> Registered:
+    """ingest + license: pictures come in and each gets its conclusion."""
+    catalogue = rules()
+    done = ingest(
+        registry,
+        catalogue,
+        source,
+        dataset,
+        given=given,
+        table=table,
+        dry_run=dry_run,
+        progress=progress,
+    )
+    ids = [found.id for found in done.pictures]
+    if not dry_run:
+        license(registry, catalogue, only=ids, progress=progress)
+    with registry.read() as session:
+        rows = claim_rows.conclusions(session, ids)
+    return Registered(done, {key: (row.license, row.verdicts) for key, row in rows.items()})
+
+
+def freeze(
+    registry: Registry, dataset: str, query: Query | None = None, *, progress: Progress = silent
+) -> Snapshotted:
+    """dedup + license + snapshot: pending work is done first, then the keepers are frozen."""
+    catalogue = rules()
+    dedup(registry, dataset, progress=progress)
+    license(registry, catalogue, dataset, progress=progress)
+    return snapshot(registry, catalogue, dataset, query)
+
+
+def judge(
+    registry: Registry,
+    frozen: str,
+    base: str,
+    uses: Sequence[Use] = (Use.TRAIN,),
+    *,
+    profile: str = "conservative",
+    commercial: bool = True,
+    progress: Progress = silent,
+) -> Gated:
+    """dedup + license + gate: judged from what is known now."""
+    catalogue = rules()
+    dedup(registry, progress=progress)
+    license(registry, catalogue, progress=progress)
+    return gate(registry, catalogue, frozen, base, uses, profile=profile, commercial=commercial)
+
+
+def fine_tune(
+    registry: Registry,
+    frozen: str,
+    base: str,
+    recipe: Recipe,
+    launch: Launch | None,
+    *,
+    uses: Sequence[Use] = (Use.TRAIN,),
+    seed: int = 0,
+    again: bool = False,
+    progress: Progress = silent,
+) -> Trained:
+    """gate + train; `launch` None only prepares the run. Raises Denied or NeedsReview."""
+    gated = judge(registry, frozen, base, uses, progress=progress)
+    require_open(gated)
+    if launch is None:
+        return show(registry, prepare(registry, gated.decision, recipe, seed=seed, again=again))
+    return train(
+        registry, gated.decision, recipe, launch, seed=seed, again=again, progress=progress
+    )
+
+
+def publish(
+    registry: Registry,
+    subject: str,
+    wish: Wish,
+    out: Path | None = None,
+    *,
+    progress: Progress = silent,
+) -> Credentialed:
+    """generate + credential: drawn, signed, read back, released."""
+    drawn = generate(registry, subject, wish, progress=progress)
+    return credential(registry, drawn.outputs, identity_of(registry), out, progress=progress)
+
+
+def withdraw(
+    registry: Registry,
+    target: str,
+    ground: Ground,
+    *,
+    effective: str | None = None,
+    simulate: bool = False,
+    progress: Progress = silent,
+) -> Revoked:
+    """dedup + license + revoke: the copies of a revoked picture fall with it."""
+    catalogue = rules()
+    dedup(registry, progress=progress)
+    license(registry, catalogue, progress=progress)
+    return revoke(registry, catalogue, target, ground, effective=effective, simulate=simulate)
+
+
+def resume(registry: Registry, run: str, launch: Launch, *, progress: Progress = silent) -> Trained:
+    """Go on with a run from its last checkpoint; a finished one is returned as it is."""
+    return finish(registry, run, launch, progress=progress)
+
+
+def graph_of(registry: Registry, subject: str, depth: int | None = None) -> Graph:
+    """The graph around anything that the registry knows."""
+    with registry.read() as session:
+        return graph(session, subjects.resolve(session, subject), depth)
+
+
+def bases_of(registry: Registry) -> list[dict[str, Any]]:
+    """Every base with its deed."""
+    with registry.read() as session:
+        rows = bases.all_bases(session)
+    return [
+        {
+            "id": row.id,
+            "name": row.name,
+            "license": row.license,
+            "sha256": row.sha256,
+            "path": folder_of(registry, row),
+            "deed": row.deed,
+        }
+        for row in rows
+    ]
+
+
+def datasets_of(registry: Registry) -> list[dict[str, Any]]:
+    """Every dataset with the number of its pictures."""
+    with registry.read() as session:
+        sizes = datasets.sizes(session)
+        rows = datasets.all_datasets(session)
+    return [{"id": row.id, "name": row.name, "pictures": sizes.get(row.id, 0)} for row in rows]
+
+
+def trust_of(registry: Registry | None) -> Trust:
+    """Whose signatures mean what: the registry's own development root, when there is one."""
+    if registry is None:
+        return Trust()
+    return Trust(development_roots=(identity_of(registry).root_pem,))
+
+
+__all__ = [
+    "Audited",
+    "Credentialed",
+    "Deduped",
+    "Gated",
+    "Given",
+    "Ground",
+    "Ingested",
+    "Initialised",
+    "Licensed",
+    "Query",
+    "Registered",
+    "Revoked",
+    "Snapshotted",
+    "Trained",
+    "Verified",
+    "Wish",
+    "audit",
+    "bases_of",
+    "datasets_of",
+    "dedup",
+    "fine_tune",
+    "freeze",
+    "graph_of",
+    "identity_of",
+    "init",
+    "judge",
+    "license",
+    "publish",
+    "register",
+    "resume",
+    "rules",
+    "show",
+    "trust_of",
+    "verify",
+    "withdraw",
+]

@@ -1,0 +1,247 @@
+"""How does a snapshot become an adapter? A run folder, one process that reads it, one result.
+
+The process that trains knows no registry: it reads `plan.json` and writes into its folder, so
+it can be killed at any instant and started again. `train` prepares, starts, and records.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from picdeed.core.errors import Denied, RunFailed
+from picdeed.core.events import Event, Progress, silent
+from picdeed.core.ids import hash_json, sha256_file
+from picdeed.diffusion.plan import SCHEMA, RunPlan, Trainee, split
+from picdeed.diffusion.recipe import Recipe, recipe_from
+from picdeed.diffusion.runfolder import read_json
+from picdeed.flow.basefiles import folder_of
+from picdeed.registry import ledger, pictures, runs, snapshots, subjects
+from picdeed.registry.bases import Base
+from picdeed.registry.decisions import Decision
+from picdeed.registry.runs import Adapter, Run, RunState
+from picdeed.registry.session import Registry, Session, utc_now
+from picdeed.registry.snapshots import Snapshot, SnapshotState
+from picdeed.registry.tables import Table, fresh
+
+# One thread: the embedded base is no faster with two on an idle machine and far slower on a busy
+# one, and the number of threads is part of what makes a run repeatable to the byte.
+THREADS = 1
+
+
+class Launch(Protocol):
+    """Runs the training process of a run folder to its end, or starts it in the background."""
+
+    def __call__(self, folder: Path, *, progress: Progress) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    run: str
+    state: str
+    adapter: Mapping[str, Any] | None
+    steps: int | None
+    steps_per_second: float | None
+    loss: Mapping[str, Any] | None
+    loss_reason: str | None
+    seconds: float | None
+    resumed_from: int | None
+    error: str | None
+    folder: Path
+
+
+def train(
+    registry: Registry,
+    decision: str,
+    recipe: Recipe,
+    launch: Launch,
+    *,
+    seed: int = 0,
+    again: bool = False,
+    progress: Progress = silent,
+) -> Trained:
+    """Fine-tune as the decision allows. The same inputs give the same run.
+
+    A finished run is returned as it is; an interrupted, failed or cancelled one goes on from
+    its last checkpoint; `again` makes a new run. Raises RunFailed with the run's id.
+    """
+    run = prepare(registry, decision, recipe, seed=seed, again=again)
+    return finish(registry, run, launch, progress=progress)
+
+
+def prepare(
+    registry: Registry, decision: str, recipe: Recipe, *, seed: int, again: bool = False
+) -> str:
+    """Record the run that these inputs ask for, unless it is known; returns its id."""
+    with registry.write() as session:
+        verdict = subjects.require(session, Decision, decision)
+        _require_live(session, verdict)
+        values = recipe.model_dump(mode="json")
+        digest = hash_json(values)
+        same = runs.of_inputs(session, verdict.snapshot_id, verdict.base_id, digest, seed)
+        if same and not again:
+            return same[0].id
+        identity = runs.run_id(verdict.snapshot_id, verdict.base_id, digest, seed, len(same))
+        run = Run(
+            id=identity,
+            snapshot_id=verdict.snapshot_id,
+            decision_id=verdict.id,
+            base_id=verdict.base_id,
+            recipe=values,
+            recipe_sha256=digest,
+            state=RunState.QUEUED,
+            seed=seed,
+            steps=recipe.steps,
+            folder=f"runs/{identity}",
+            started_at=utc_now(),
+        )
+        payload = {"run": run.id, "snapshot": run.snapshot_id, "decision": run.decision_id}
+        ledger.write(session, Event.TRAIN_STARTED, payload, [run])
+        return run.id
+
+
+def _write_plan(registry: Registry, run: str) -> Path:
+    """`plan.json` for the process that trains; written anew each time, for paths may have moved."""
+    with registry.read() as session:
+        row = subjects.require(session, Run, run)
+        base = subjects.require(session, Base, row.base_id)
+        frozen = subjects.require(session, Snapshot, row.snapshot_id)
+        members = snapshots.members(session, frozen.id)
+        rows = pictures.by_ids(session, [member.picture_id for member in members])
+    recipe = recipe_from(row.recipe)
+    trainees = [
+        Trainee(
+            picture=member.picture_id,
+            path=str(registry.blobs.path(rows[member.picture_id].sha256)),
+            caption=member.caption or "",
+        )
+        for member in members
+    ]
+    trained, held_out = split(trainees, recipe.hold_out)
+    folder = registry.root / row.folder
+    RunPlan(
+        schema=SCHEMA,
+        run=row.id,
+        base=str(folder_of(registry, base)),
+        base_sha256=base.sha256,
+        recipe=recipe,
+        seed=row.seed,
+        threads=THREADS,
+        members=tuple(trained),
+        held_out=tuple(held_out),
+        snapshot=frozen.id,
+        snapshot_root=frozen.root,
+        decision=row.decision_id,
+        licenses=dict(sorted(Counter(member.license for member in members).items())),
+        cache=str(registry.cache / "latents"),
+    ).write(folder)
+    return folder
+
+
+def _require_live(session: Session, decision: Decision) -> None:
+    """Nothing trains without a decision that still holds (the gate was asked just before)."""
+    if decision.valid_until <= utc_now():
+        raise Denied(
+            f"Decision {decision.id[:12]} expired on {decision.valid_until}; nothing was trained.",
+            hint="picdeed gate decides again.",
+            decision=decision.id,
+        )
+    frozen = subjects.require(session, Snapshot, decision.snapshot_id)
+    if frozen.state != SnapshotState.GOOD:
+        raise Denied(
+            f"Snapshot {frozen.id[:12]} holds a revoked picture; nothing was trained.",
+            hint="picdeed snapshot freezes the dataset without it.",
+            decision=decision.id,
+        )
+
+
+def finish(registry: Registry, run: str, launch: Launch, *, progress: Progress = silent) -> Trained:
+    """Take a recorded run to its end, from its last checkpoint, and record what came out."""
+    with registry.read() as session:
+        row = subjects.require(session, Run, run)
+        if row.state == RunState.SUCCEEDED:
+            return show(registry, row.id)
+        _require_live(session, subjects.require(session, Decision, row.decision_id))
+    folder = _write_plan(registry, row.id)
+    _mark(registry, row.id, RunState.RUNNING, Event.TRAIN_STARTED)
+    try:
+        launch(folder, progress=progress)
+    except KeyboardInterrupt:
+        _mark(registry, row.id, RunState.INTERRUPTED, Event.TRAIN_FAILED)
+        raise
+    except RunFailed as failure:
+        _mark(registry, row.id, RunState.FAILED, Event.TRAIN_FAILED, failure.message)
+        raise
+    _succeed(registry, row.id, folder)
+    return show(registry, row.id)
+
+
+def _mark(
+    registry: Registry, run: str, state: RunState, event: Event, error: str | None = None
+) -> None:
+    with registry.write() as session:
+        row = subjects.require(session, Run, run)
+        if (row.state, row.error) == (state, error):
+            return
+        row.state = state
+        row.error = error
+        row.ended_at = utc_now() if error else None
+        ledger.write(session, event, {"run": run, "state": str(state)}, [row])
+
+
+def _succeed(registry: Registry, run: str, folder: Path) -> None:
+    result = read_json(folder / "result.json") or {}
+    weights = folder / "adapter.safetensors"
+    if not weights.is_file() or sha256_file(weights) != result.get("adapter_sha256"):
+        raise RunFailed(
+            f"Run {run[:12]} left no adapter that can be trusted; none was recorded.",
+            hint=f"picdeed runs resume {run[:12]}",
+            run=run,
+        )
+    with registry.write() as session:
+        row = subjects.require(session, Run, run)
+        row.state = RunState.SUCCEEDED
+        row.result = result
+        row.ended_at = utc_now()
+        adapter = Adapter(
+            id=result["adapter_id"],
+            run_id=run,
+            sha256=result["adapter_sha256"],
+            path=f"{row.folder}/adapter.safetensors",
+            bytes=weights.stat().st_size,
+            created_at=row.ended_at,
+        )
+        rows: list[Table] = [row, *fresh(session, [adapter])]
+        payload = {"run": run, "adapter": adapter.id}
+        ledger.write(session, Event.TRAIN_FINISHED, payload, rows)
+
+
+def show(registry: Registry, run: str) -> Trained:
+    """What there is to say of a run, finished or not."""
+    with registry.read() as session:
+        row = subjects.require(session, Run, run)
+        result = row.result or {}
+        adapter = subjects.find(session, Adapter, result["adapter_id"]) if result else None
+    return Trained(
+        run=row.id,
+        state=row.state,
+        adapter=None
+        if adapter is None
+        else {
+            "id": adapter.id,
+            "path": registry.root / adapter.path,
+            "sha256": adapter.sha256,
+            "state": adapter.state,
+        },
+        steps=result.get("steps"),
+        steps_per_second=result.get("steps_per_second"),
+        loss=result.get("loss"),
+        loss_reason=result.get("loss_reason"),
+        seconds=result.get("seconds"),
+        resumed_from=result.get("resumed_from"),
+        error=row.error,
+        folder=registry.root / row.folder,
+    )

@@ -1,0 +1,1 @@
+"""The only place where picture bytes are decoded, compared and made small."""

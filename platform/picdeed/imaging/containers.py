@@ -1,0 +1,73 @@
+"""Which blocks does a picture file consist of, without decoding a pixel of it?
+
+PNG: the PNG specification (third edition), section 5.3. JPEG: ITU-T T.81, annex B. WebP:
+RFC 9649, section 2.3. Walkers stop quietly where a file stops making sense; whether a file is
+whole is asked elsewhere (`completeness`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_PNG_HEADER = 8
+_JPEG_SOS = 0xDA
+JPEG_EOI = 0xD9
+_JPEG_BARE = frozenset((0x01, *range(0xD0, 0xD9)))  # markers without a length
+_JPEG_NEXT = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # ends entropy-coded data
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(type, content) of each PNG chunk; pictures' pixels are given as empty content."""
+    at = _PNG_HEADER
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        kind = data[at + 4 : at + 8]
+        if at + 12 + size > len(data):
+            return
+        yield kind, b"" if kind in (b"IDAT", b"fdAT") else data[at + 8 : at + 8 + size]
+        at += 12 + size
+
+
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """(marker, content, offset of the marker) of each JPEG segment up to and with EOI.
+
+    Entropy-coded data are stepped over.
+    """
+    at = 2
+    while at + 2 <= len(data):
+        if data[at] != 0xFF:  # noqa: PLR2004 (every marker's first byte)
+            return
+        marker = data[at + 1]
+        if marker == 0xFF:  # noqa: PLR2004 (fill bytes may stand before a marker)
+            at += 1
+            continue
+        at += 2
+        if marker == JPEG_EOI or marker in _JPEG_BARE:
+            yield marker, b"", at - 2
+            if marker == JPEG_EOI:
+                return
+            continue
+        size = int.from_bytes(data[at : at + 2], "big")
+        if size < 2 or at + size > len(data):  # noqa: PLR2004 (the length counts itself)
+            return
+        yield marker, data[at + 2 : at + size], at - 2
+        at += size
+        if marker == _JPEG_SOS:
+            found = _JPEG_NEXT.search(data, at)
+            if not found:
+                return
+            at = found.start()
+
+
+def riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(four letters, content) of each chunk of a WebP file; pictures' pixels are left out."""
+    at = 12
+    while at + 8 <= len(data):
+        kind = data[at : at + 4]
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if at + 8 + size > len(data):
+            return
+        heavy = kind in (b"VP8 ", b"VP8L", b"ANMF", b"ALPH")
+        yield kind, b"" if heavy else data[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2

@@ -1,0 +1,1 @@
+"""Later and elsewhere: training processes, in the foreground or in the background."""

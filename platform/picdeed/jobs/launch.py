@@ -1,0 +1,95 @@
+"""How is a run folder trained? One subprocess with a heartbeat and a JSONL log, no queue yet."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from picdeed.core.errors import BusyError, RunFailed
+from picdeed.core.events import Progress, silent
+from picdeed.diffusion.runfolder import is_running, read_json
+
+POLL = 0.25
+
+
+def foreground(folder: Path, *, progress: Progress = silent) -> None:
+    """Train in the command's own process group and wait; RunFailed says why it ended.
+
+    Raises BusyError while another living process trains the same folder.
+    """
+    if is_running(folder):
+        raise BusyError(
+            f"Run {folder.name[:12]} is being trained by another process; nothing was started.",
+            hint=f"picdeed runs show {folder.name[:12]} --json",
+        )
+    # `--parent` ends the trainer when this command is killed: a run in the foreground must not
+    # outlive it unseen.
+    command = [
+        sys.executable, "-m", "picdeed.diffusion.train", str(folder), "--parent", str(os.getpid()),
+    ]  # fmt: skip
+    with (folder / "stderr.log").open("ab") as stderr:
+        process = subprocess.Popen(command, stdout=stderr, stderr=stderr, env=_environment())
+    try:
+        while process.poll() is None:
+            _tell(folder, progress)
+            time.sleep(POLL)
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
+    _tell(folder, progress)
+    if process.returncode != 0:
+        raise RunFailed(
+            f"Run {folder.name[:12]} ended without an adapter: {_why(folder, process.returncode)}",
+            hint=f"picdeed runs resume {folder.name[:12]} goes on from its last checkpoint.",
+            run=folder.name,
+        )
+
+
+def background(registry: Path, run: str) -> None:
+    """Start one process, in a session of its own, that takes the run to its end."""
+    command = [
+        sys.executable, "-m", "picdeed", "runs", "resume", run, "--registry", str(registry),
+    ]  # fmt: skip
+    log = registry / "runs" / run / "background.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as stream:
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+            env=_environment(),
+        )
+
+
+def _tell(folder: Path, progress: Progress) -> None:
+    beat = read_json(folder / "heartbeat")
+    if beat is not None:
+        progress("train", int(beat["step"]), _steps(folder))
+
+
+def _steps(folder: Path) -> int:
+    plan = read_json(folder / "plan.json") or {}
+    return int(plan.get("recipe", {}).get("steps", 0))
+
+
+def _why(folder: Path, code: int) -> str:
+    known = read_json(folder / "error.json")
+    if known is not None:
+        return str(known["message"])
+    if code < 0:
+        return f"killed by signal {-code}."
+    tail = (folder / "stderr.log").read_text(errors="replace").strip().splitlines()
+    return tail[-1][:300] if tail else f"exit code {code}."
+
+
+def _environment() -> dict[str, str]:
+    """The training process finds the same picdeed that started it."""
+    root = str(Path(__file__).resolve().parent.parent.parent)
+    path = os.environ.get("PYTHONPATH", "")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in (root, path) if part)}

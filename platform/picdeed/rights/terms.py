@@ -1,0 +1,83 @@
+"""What does one licence, one base model or one profile say? The shapes that TOML is read into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from picdeed.rights.verdict import Certainty, Use, Verdict, meet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of a licence file. `duties` are keys of the licence's duties."""
+
+    effect: Verdict
+    certainty: Certainty
+    clause: str
+    duties: tuple[str, ...] = ()
+
+
+MISSING = Rule(Verdict.DENY, Certainty.UNSTATED, "no rule for this use: not permitted")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a text lets you do. `release_as`: licences under which an adapter may be passed on.
+
+    An empty `release_as` binds the adapter to no licence. `non_commercial` holds the rules that
+    differ when nobody earns from the use. `duties` maps a duty's kind to what it asks.
+    """
+
+    id: str
+    name: str
+    family: str
+    url: str
+    rules: Mapping[Use, Rule]
+    non_commercial: Mapping[Use, Rule] = field(default_factory=lambda: MappingProxyType({}))
+    duties: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    release_as: tuple[str, ...] = ()
+    release_clause: str = ""
+
+    def rule(self, use: Use, *, commercial: bool) -> Rule:
+        """The rule for one use; a missing one is DENY."""
+        fallback = self.rules.get(use, MISSING)
+        return fallback if commercial else self.non_commercial.get(use, fallback)
+
+
+@dataclass(frozen=True, slots=True)
+class BaseTerms:
+    """A base model's name, the licence of its weights, and what that means for each use."""
+
+    name: str
+    license: str
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How unsure cells are read. `contested` replaces a CONTESTED effect; None keeps it."""
+
+    name: str
+    title: str
+    reviewed_by_lawyer: bool
+    contested: Verdict | None = None
+
+    def effect(self, rule: Rule) -> Verdict:
+        """What a rule yields.
+
+        Nothing but a SETTLED rule yields ALLOW. A contested DUTIES stays: whoever discharges
+        the duties is right under either reading. A contested ALLOW has no such refuge, and of
+        an UNSTATED permission nobody knows: both ask a person.
+        """
+        if rule.certainty is Certainty.SETTLED:
+            return rule.effect
+        if rule.certainty is Certainty.UNSTATED:
+            return meet(rule.effect, Verdict.REVIEW)
+        if self.contested is not None:
+            return self.contested
+        return Verdict.REVIEW if rule.effect is Verdict.ALLOW else rule.effect

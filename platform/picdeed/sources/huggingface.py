@@ -1,0 +1,57 @@
+"""What does a dataset's card say of all its pictures? Hugging Face's README.md with YAML on top.
+
+The card speaks for the package, never for one picture: rights ranks it below what a row says.
+https://huggingface.co/docs/hub/datasets-cards
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import yaml  # type: ignore[import-untyped]  # PyYAML ships no annotations
+
+from picdeed.sources.items import Origin, Statement, clean_text
+
+_FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+_MAX_CHARS = 1 << 20
+
+
+def card_statements(data: bytes, name: str) -> tuple[tuple[Statement, ...], list[str]]:
+    """The licence statements of a card and what a person should know about it.
+
+    `license` may be a list: each entry is a statement of its own. `other` and `unknown` stay as
+    they are; no parser takes them for a licence. A README without YAML on top says nothing. YAML
+    that cannot be read and mentions a licence is itself the statement, so that it binds.
+    """
+    text = data[:_MAX_CHARS].decode("utf-8-sig", "replace")
+    found = _FRONT.match(text)
+    if found is None:
+        return (), []
+    try:
+        card = yaml.compose(found[1], Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        if "license" not in found[1]:
+            return (), [f"{name}: the YAML on top cannot be read"]
+        unread = f"unreadable YAML in {name}"
+        return (Statement("license", unread, name, Origin.PACKAGE),), [
+            f"{name}: the YAML on top cannot be read; its licence counts as unknown"
+        ]
+    statements = [
+        Statement("license", clean_text(value), name, Origin.PACKAGE) for value in _licenses(card)
+    ]
+    return tuple(statements), []
+
+
+def _licenses(card: yaml.Node | None) -> Iterator[str]:
+    """Every licence in the card, twice given ones too, where a loader would keep the last."""
+    if not isinstance(card, yaml.MappingNode):
+        return
+    for key, value in card.value:
+        if key.value == "license":
+            entries = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            for entry in entries:
+                scalar = isinstance(entry, yaml.ScalarNode)
+                text = entry.value.strip() if scalar else "unreadable entry"
+                if text and entry.tag != "tag:yaml.org,2002:null":
+                    yield text

@@ -1,0 +1,43 @@
+"""What can the demo draw? Subjects by their word, each a print from one block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from picdeed.sources import linocut_animals, linocut_garden, linocut_things
+from picdeed.sources.linocut_block import SIDE, Block
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["SIDE", "SUBJECTS", "UNSEEN", "caption", "draw"]
+
+_DRAWINGS = {
+    **linocut_animals.SUBJECTS,
+    **linocut_garden.SUBJECTS,
+    **linocut_things.SUBJECTS,
+}
+
+SUBJECTS = tuple(_DRAWINGS)
+"""Every word that can be drawn."""
+
+UNSEEN = ("lion", "rabbit", "tulip", "moon")
+"""Subjects that the base model knows and the demo's pictures never show: for asking whether an
+adapter learned the hand and not the subjects."""
+
+_ARTICLES = {"cherries": "", "grapes": "", "sun": "the ", "moon": "the "}
+_VOWELS = "aeiou"
+
+
+def draw(word: str) -> Image.Image:
+    """The print of a subject, RGB, SIDE by SIDE; the same pixels at every call."""
+    block = Block(word)
+    _DRAWINGS[word](block)
+    return block.print()
+
+
+def caption(word: str) -> str:
+    """`a linocut print of a cat`."""
+    silent = word.startswith("hour")
+    article = "an " if word[0] in _VOWELS or silent else "a "
+    return f"a linocut print of {_ARTICLES.get(word, article)}{word}"

@@ -1,0 +1,271 @@
+"""A whole tiny base of sprig's classes, and tiny runs on it: made in a second, real files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from PIL import Image, ImageDraw
+from tokenizers import pre_tokenizers
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from picdeed.core.ids import make_id, sha256
+from picdeed.diffusion.cache import latent_moments, prompt_embeddings
+from picdeed.diffusion.models import check_base, load_base
+from picdeed.diffusion.objective import Objective
+from picdeed.diffusion.plan import RunPlan, Trainee, split
+from picdeed.diffusion.recipe import Recipe
+from picdeed.diffusion.train import train
+
+SIDE = 32
+TINY = {
+    "rank": 4,
+    "alpha": 4.0,
+    "targets": ("to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2"),
+    "steps": 20,
+    "batch": 4,
+    "learning_rate": 0.01,
+    "warmup_steps": 2,
+}
+
+
+def write_tiny_base(folder: Path, *, seed: int = 0, dtype: torch.dtype = torch.float32) -> Path:
+    """A random base in diffusers' layout: 32 px pictures, 8x8x4 latents, 100 kB."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        vae = AutoencoderKL(
+            block_out_channels=(8, 8, 16),
+            down_block_types=("DownEncoderBlock2D",) * 3,
+            up_block_types=("UpDecoderBlock2D",) * 3,
+            layers_per_block=1,
+            latent_channels=4,
+            norm_num_groups=4,
+            mid_block_add_attention=False,
+            sample_size=SIDE,
+            scaling_factor=1.0,
+        )
+        unet = UNet2DConditionModel(
+            sample_size=SIDE // 4,
+            in_channels=4,
+            out_channels=4,
+            block_out_channels=(16, 32),
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            layers_per_block=1,
+            cross_attention_dim=16,
+            attention_head_dim=2,
+            norm_num_groups=4,
+        )
+        text = CLIPTextModel(
+            CLIPTextConfig(
+                vocab_size=514,
+                hidden_size=16,
+                intermediate_size=32,
+                num_hidden_layers=1,
+                num_attention_heads=2,
+                max_position_embeddings=16,
+                projection_dim=16,
+                bos_token_id=0,
+                eos_token_id=1,
+                pad_token_id=1,
+            )
+        )
+    with torch.no_grad():
+        # A random encoder is nearly constant and wide open: spread its means, close its posterior.
+        vae.quant_conv.weight[:4] *= 6
+        vae.quant_conv.weight[4:] = 0
+        vae.quant_conv.bias[4:] = -8
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    pieces = ["<|startoftext|>", "<|endoftext|>", *letters, *(x + "</w>" for x in letters)]
+    tokenizer = CLIPTokenizer(
+        vocab={piece: n for n, piece in enumerate(pieces)}, merges=[], model_max_length=16
+    )
+    scheduler = DDIMScheduler(
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        timestep_spacing="trailing",
+        rescale_betas_zero_snr=True,
+        clip_sample=False,
+        steps_offset=1,
+    )
+    vae.to(dtype).save_pretrained(folder / "vae")
+    unet.to(dtype).save_pretrained(folder / "unet")
+    text.to(dtype).save_pretrained(folder / "text_encoder")
+    tokenizer.save_pretrained(folder / "tokenizer")
+    scheduler.save_pretrained(folder / "scheduler")
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "vae": ["diffusers", "AutoencoderKL"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "scheduler": ["diffusers", "DDIMScheduler"],
+    }
+    (folder / "model_index.json").write_text(json.dumps(index))
+    return folder
+
+
+def trainee(folder: Path, image: Image.Image, caption: str, kind: str = "png") -> Trainee:
+    """A picture file named by its hash, as a blob store keeps it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    loose = folder / f"loose.{kind}"
+    image.save(loose)
+    data = loose.read_bytes()
+    path = folder / sha256(data)
+    loose.rename(path)
+    return Trainee(picture=make_id("img", sha256(data)), path=str(path), caption=caption)
+
+
+def colour_pictures(folder: Path, count: int = 12) -> list[Trainee]:
+    """Soft coloured discs on coloured grounds: what the taught base knows."""
+    made = []
+    for number in range(count):
+        image = Image.new("RGB", (SIDE, SIDE), f"hsl({number * 47 % 360}, 60%, 80%)")
+        pen = ImageDraw.Draw(image)
+        left, top = 2 + number * 5 % 11, 3 + number * 7 % 9
+        box = (left, top, left + 14 + number % 4, top + 14)
+        pen.ellipse(box, fill=f"hsl({number * 83 % 360}, 90%, 50%)")
+        made.append(trainee(folder, image, f"disc {number}"))
+    return made
+
+
+def noise_pictures(folder: Path, count: int = 12) -> list[Trainee]:
+    """Nothing to learn: every pixel drawn by chance."""
+    made = []
+    for number in range(count):
+        generator = torch.Generator().manual_seed(number)
+        values = torch.randint(0, 256, (SIDE, SIDE, 3), generator=generator, dtype=torch.uint8)
+        made.append(trainee(folder, Image.fromarray(values.numpy()), f"noise {number}"))
+    return made
+
+
+def ink_pictures(folder: Path, count: int = 12) -> list[Trainee]:
+    """Black strokes on white; no two alike."""
+    made = []
+    for number in range(count):
+        image = Image.new("RGB", (SIDE, SIDE), "white")
+        pen = ImageDraw.Draw(image)
+        pen.rectangle((2 + number % 5, 3 + number % 7, 14 + number, 20 + number % 9), fill="black")
+        pen.line((0, number * 2, SIDE, SIDE - number), fill="black", width=2)
+        made.append(trainee(folder, image, f"print {number}"))
+    return made
+
+
+def plan_for(base: Path, trainees: list[Trainee], *, seed: int = 0, **knobs: object) -> RunPlan:
+    """A plan as the stage that starts runs writes it."""
+    recipe = Recipe.model_validate({**TINY, **knobs})
+    train, held_out = split(trainees, recipe.hold_out)
+    return RunPlan(
+        schema="picdeed.run-plan/1",
+        run="run_" + "a" * 64,
+        base=str(base),
+        base_sha256=check_base(base).sha256,
+        recipe=recipe,
+        seed=seed,
+        threads=1,
+        members=tuple(train),
+        held_out=tuple(held_out),
+        snapshot="snp_" + "b" * 64,
+        snapshot_root="b" * 64,
+        decision="dec_" + "c" * 64,
+        licenses={"CC0-1.0": len(trainees)},
+    )
+
+
+def teach(folder: Path, pictures: list[Trainee], cache: Path, steps: int = 150) -> None:
+    """Train the UNet of a tiny base in earnest, so that adapters have something to turn."""
+    base = load_base(folder)
+    moments = latent_moments(base, pictures, cache, flip=False)
+    texts = prompt_embeddings(base, {t.caption for t in pictures}, cache)
+    latents = torch.stack([moments[t.picture][0, 0] for t in pictures])
+    prompts = torch.stack([texts[t.caption] for t in pictures])
+    base.unet.requires_grad_(requires_grad=True)
+    optimizer = torch.optim.AdamW(base.unet.parameters(), lr=4e-3)
+    objective = Objective(base)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(steps):
+        noise = torch.randn(latents.shape, generator=generator)
+        timesteps = torch.randint(0, 1000, (len(latents),), generator=generator)
+        loss = objective.losses(latents, noise, timesteps, prompts).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    base.unet.save_pretrained(folder / "unet")
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights. Shared and therefore never written to."""
+    return write_tiny_base(tmp_path_factory.mktemp("base") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def taught_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny base that knows coloured discs. Shared and therefore never written to."""
+    folder = tmp_path_factory.mktemp("taught")
+    base = write_tiny_base(folder / "tiny")
+    teach(base, colour_pictures(folder / "blobs", 24), folder / "cache")
+    return base
+
+
+@pytest.fixture
+def own_base(tiny_base: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny base that a test may damage."""
+    return Path(shutil.copytree(tiny_base, tmp_path / "own"))
+
+
+@pytest.fixture
+def ink(tmp_path: Path) -> list[Trainee]:
+    return ink_pictures(tmp_path / "blobs")
+
+
+@pytest.fixture
+def colours(tmp_path: Path) -> list[Trainee]:
+    return colour_pictures(tmp_path / "blobs")
+
+
+@pytest.fixture
+def noise(tmp_path: Path) -> list[Trainee]:
+    return noise_pictures(tmp_path / "blobs")
+
+
+@pytest.fixture
+def save_picture(tmp_path: Path) -> Callable[..., Trainee]:
+    """Saves an image as a blob: `save_picture(image, "caption", "png")`."""
+    return partial(trainee, tmp_path / "blobs")
+
+
+@pytest.fixture
+def make_base() -> Callable[..., Path]:
+    return write_tiny_base
+
+
+@pytest.fixture
+def make_plan() -> Callable[..., RunPlan]:
+    return plan_for
+
+
+@pytest.fixture
+def a_run(tiny_base: Path, tmp_path: Path, ink: list[Trainee]) -> Callable[..., Path]:
+    """Makes a run folder with a plan on ink pictures: `a_run("name", steps=3)`."""
+
+    def make(name: str = "run", *, seed: int = 0, **knobs: object) -> Path:
+        plan_for(tiny_base, ink, seed=seed, **knobs).write(tmp_path / name)
+        return tmp_path / name
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def a_finished_run(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of twenty steps on ink. Shared and therefore never written to."""
+    folder = tmp_path_factory.mktemp("finished")
+    plan_for(tiny_base, ink_pictures(folder / "blobs")).write(folder / "run")
+    train(folder / "run")
+    return folder / "run"

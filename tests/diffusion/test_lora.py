@@ -1,0 +1,172 @@
+"""Does an adapter file say what it is, and does it come back as exactly the same model?"""
+
+import json
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from safetensors.torch import load_file
+
+from picdeed.core.errors import UsageError
+from picdeed.diffusion.lora import (
+    ADAPTER,
+    Papers,
+    adapter_id,
+    attach_recipe,
+    load_adapter,
+    put_on,
+    save_adapter,
+    weights,
+)
+from picdeed.diffusion.models import load_base
+from picdeed.diffusion.recipe import ATTENTION, CONVOLUTIONS, Recipe
+from picdeed.diffusion.tensors import safetensors_bytes
+
+RECIPE = Recipe(rank=3, alpha=6.0, targets=ATTENTION + CONVOLUTIONS)
+PAPERS = Papers(
+    base="tiny",
+    base_sha256="d" * 64,
+    snapshot="snp_1",
+    snapshot_root="1f",
+    run="run_1",
+    decision="dec_1",
+    licenses={"MIT": 3, "CC0-1.0": 9},
+    recipe_sha256="e" * 64,
+)
+
+
+def output(unet):
+    generator = torch.Generator().manual_seed(5)
+    latent = torch.randn(2, 4, 8, 8, generator=generator)
+    prompt = torch.randn(2, 16, 16, generator=generator)
+    with torch.no_grad():
+        return unet(latent, torch.tensor([10, 900]), encoder_hidden_states=prompt).sample
+
+
+@pytest.fixture
+def trained(tiny_base):
+    """A UNet whose adapter does something."""
+    unet = load_base(tiny_base).unet
+    attach_recipe(unet, RECIPE, seed=1)
+    with torch.no_grad():
+        for name, tensor in weights(unet).items():
+            if "lora_B" in name:
+                torch.nn.init.normal_(
+                    tensor, std=0.05, generator=torch.Generator().manual_seed(len(name))
+                )
+    return unet
+
+
+def test_a_fresh_adapter_changes_nothing_and_depends_on_its_seed_alone(tiny_base):
+    unets = [load_base(tiny_base).unet for _ in range(3)]
+    before = output(unets[0])
+    state = torch.get_rng_state()
+    for unet, seed in zip(unets, (1, 1, 2), strict=True):
+        attach_recipe(unet, RECIPE, seed)
+    assert torch.equal(state, torch.get_rng_state())
+    assert torch.equal(output(unets[0]), before)
+    first, second, third = (adapter_id(weights(unet)) for unet in unets)
+    assert first == second != third
+
+
+def test_only_the_adapter_is_trained(tiny_base):
+    unet = load_base(tiny_base).unet
+    parameters = attach_recipe(unet, RECIPE, 0)
+    assert isinstance(parameters, list)
+    assert len(parameters) == len(weights(unet)) > 20
+    assert all("lora" in n for n, p in unet.named_parameters() if p.requires_grad)
+
+
+def test_the_file_brings_back_exactly_the_same_model(trained, tiny_base, tmp_path):
+    path = tmp_path / "a.safetensors"
+    name, digest = save_adapter(path, trained, RECIPE, PAPERS)
+    read = load_adapter(path)
+    assert (read.id, read.sha256, read.rank, read.alpha) == (name, digest, 3, 6.0)
+    other = load_base(tiny_base).unet
+    put_on(other, read)
+    assert torch.equal(output(other), output(trained))
+    other.disable_adapters()
+    assert torch.equal(output(other), output(load_base(tiny_base).unet))
+
+
+def test_diffusers_own_loader_reads_the_file_to_the_same_model(trained, tiny_base, tmp_path):
+    save_adapter(tmp_path / "a.safetensors", trained, RECIPE, PAPERS)
+    base = load_base(tiny_base)
+    pipeline = StableDiffusionPipeline(
+        vae=base.vae,
+        text_encoder=base.text_encoder,
+        tokenizer=base.tokenizer,
+        unet=base.unet,
+        scheduler=None,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.load_lora_weights(tmp_path, weight_name="a.safetensors")
+    # alpha is twice the rank here: a reader that loses it gives another picture
+    assert torch.equal(output(pipeline.unet), output(trained))
+
+
+def test_the_header_holds_the_papers_and_the_bytes_repeat(trained, tmp_path):
+    first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    assert save_adapter(first, trained, RECIPE, PAPERS) == save_adapter(
+        second, trained, RECIPE, PAPERS
+    )
+    assert first.read_bytes() == second.read_bytes()
+    metadata = load_adapter(first).metadata
+    assert json.loads(metadata["picdeed.licenses"]) == {"MIT": 3, "CC0-1.0": 9}
+    assert json.loads(metadata["picdeed.targets"]) == list(RECIPE.targets)
+    for key in ("base_sha256", "snapshot", "snapshot_root", "run", "decision", "recipe_sha256"):
+        assert metadata[f"picdeed.{key}"] == getattr(PAPERS, key)
+    assert metadata["modelspec.license"] == "CC0-1.0 AND MIT"
+
+
+def test_the_id_ignores_the_papers_and_the_file_hash_does_not(trained, tmp_path):
+    import dataclasses
+
+    one = save_adapter(tmp_path / "a", trained, RECIPE, PAPERS)
+    other = save_adapter(tmp_path / "b", trained, RECIPE, dataclasses.replace(PAPERS, run="run_2"))
+    assert one[0] == other[0]
+    assert one[1] != other[1]
+
+
+def test_weights_that_are_not_finite_are_never_saved(trained, tmp_path):
+    with torch.no_grad():
+        next(iter(weights(trained).values())).fill_(float("nan"))
+    with pytest.raises(UsageError, match="not finite"):
+        save_adapter(tmp_path / "a", trained, RECIPE, PAPERS)
+    assert not (tmp_path / "a").exists()
+
+
+def test_targets_that_the_base_does_not_have_are_refused(tiny_base):
+    unet = load_base(tiny_base).unet
+    recipe = Recipe(targets=("conv_shortcut",)).model_copy(update={"targets": ("nowhere",)})
+    with pytest.raises(UsageError, match="does not fit"):
+        attach_recipe(unet, recipe, 0)
+
+
+def test_an_adapter_of_another_shape_is_refused_and_leaves_the_base_as_it_was(
+    trained, tiny_base, tmp_path
+):
+    path = tmp_path / "a.safetensors"
+    save_adapter(path, trained, RECIPE, PAPERS)
+    tensors = load_file(path)
+    metadata = dict(load_adapter(path).metadata)
+    name = min(tensors)
+    for change in ({name: tensors[name][:1]}, {"unet.surplus.lora_A.weight": torch.ones(1)}):
+        path.write_bytes(safetensors_bytes({**tensors, **change}, metadata))
+        unet = load_base(tiny_base).unet
+        with pytest.raises(UsageError, match="does not fit"):
+            put_on(unet, load_adapter(path))
+        assert torch.equal(output(unet), output(load_base(tiny_base).unet))
+        assert ADAPTER not in getattr(unet, "peft_config", {})
+
+
+@pytest.mark.parametrize(
+    "header", [{}, {"lora_adapter_metadata": "{"}, {"lora_adapter_metadata": "{}"}]
+)
+def test_a_file_that_does_not_say_its_strength_is_refused(tmp_path, header):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(safetensors_bytes({"unet.x.lora_A.weight": torch.ones(1)}, header))
+    with pytest.raises(UsageError, match="rank, alpha"):
+        load_adapter(path)
