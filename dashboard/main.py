@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
+
 from picdeed.core.errors import PicdeedError
 from picdeed_ui import data
-from picdeed_ui.parts.words import problem
+from picdeed_ui.parts.words import problem, words
 
 st.set_page_config(page_title="picdeed", page_icon="🖼️", layout="wide")
+st.html(Path(__file__).parent / "picdeed_ui" / "parts" / "look.css")
 
 PAGES = {
     "": [
@@ -27,16 +31,10 @@ PAGES = {
 }
 
 page = st.navigation(PAGES)
-with st.sidebar:
-    st.caption("Every picture gets its deed.")
 try:
     registry = data.registry()
-except PicdeedError as error:
-    problem(error)
-    st.stop()
-with st.sidebar:
-    st.caption(f"Registry `{registry.root}`")
-try:
+    with st.sidebar:
+        words("registry-name", f"Registry {registry.root}")
     page.run()
 except PicdeedError as error:
     # Every error that is meant for a person already says what stayed unchanged.

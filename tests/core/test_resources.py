@@ -48,8 +48,7 @@ def test_a_stale_bundled_copy_never_hides_the_checkout(tmp_path, monkeypatch):
 def test_a_strangers_folder_around_a_wheel_is_never_read(tmp_path, monkeypatch):
     # site-packages inside somebody's project: its `configs` is not ours.
     package = place(tmp_path / "lib/site-packages", monkeypatch)
-    (tmp_path / "pyproject.toml").touch()
-    (tmp_path / "configs").mkdir()
+    (tmp_path / "lib/pyproject.toml").touch()
     (tmp_path / "lib/configs").mkdir()
     (package / "_bundled").mkdir()
     with pytest.raises(MissingPart):

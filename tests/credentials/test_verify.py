@@ -150,20 +150,20 @@ def test_anybody_can_sign_and_nobody_trusts_it(media_type, trust, manifest):
     assert found.statement.startswith("Unchanged since someone signed it. We do not know")
 
 
-def test_another_registry_is_development_but_not_ours(tmp_path, trust, manifest):
+def test_another_registry_is_a_stranger_to_this_one(tmp_path, trust, manifest):
     other = make_development_identity(tmp_path)
     data = sign(picture(), "image/png", manifest, other).data
-    for known in (trust, Trust()):
+    for known, standing in ((trust, "untrusted"), (Trust(), "development")):
         found = verify(data, "image/png", known)
-        assert (found.integrity, found.trust, found.own) == ("intact", "development", False)
-        assert "a development certificate" in found.statement
+        assert (found.integrity, found.trust, found.own) == ("intact", standing, False)
+        assert "this registry" not in found.statement
 
 
 def test_our_names_under_another_ca_are_never_ours(identity, trust, manifest):
     double = Forger("picdeed DEVELOPMENT", identity.subject).identity()
     found = verify(forged(picture(), "image/png", manifest, double), "image/png", trust)
     assert not found.own
-    assert found.trust is SignerTrust.DEVELOPMENT
+    assert found.trust is SignerTrust.UNTRUSTED
     assert "this registry" not in found.statement
 
 

@@ -135,16 +135,6 @@ def colour_pictures(folder: Path, count: int = 12) -> list[Trainee]:
     return made
 
 
-def noise_pictures(folder: Path, count: int = 12) -> list[Trainee]:
-    """Nothing to learn: every pixel drawn by chance."""
-    made = []
-    for number in range(count):
-        generator = torch.Generator().manual_seed(number)
-        values = torch.randint(0, 256, (SIDE, SIDE, 3), generator=generator, dtype=torch.uint8)
-        made.append(trainee(folder, Image.fromarray(values.numpy()), f"noise {number}"))
-    return made
-
-
 def ink_pictures(folder: Path, count: int = 12) -> list[Trainee]:
     """Black strokes on white; no two alike."""
     made = []
@@ -178,7 +168,7 @@ def plan_for(base: Path, trainees: list[Trainee], *, seed: int = 0, **knobs: obj
     )
 
 
-def teach(folder: Path, pictures: list[Trainee], cache: Path, steps: int = 150) -> None:
+def teach(folder: Path, pictures: list[Trainee], cache: Path, steps: int = 100) -> None:
     """Train the UNet of a tiny base in earnest, so that adapters have something to turn."""
     base = load_base(folder)
     moments = latent_moments(base, pictures, cache, flip=False)
@@ -228,11 +218,6 @@ def ink(tmp_path: Path) -> list[Trainee]:
 @pytest.fixture
 def colours(tmp_path: Path) -> list[Trainee]:
     return colour_pictures(tmp_path / "blobs")
-
-
-@pytest.fixture
-def noise(tmp_path: Path) -> list[Trainee]:
-    return noise_pictures(tmp_path / "blobs")
 
 
 @pytest.fixture

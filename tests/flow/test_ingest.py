@@ -58,7 +58,7 @@ def test_bad_files_are_listed_and_the_good_ones_registered(
     assert refused["truncated.jpg"] == "truncated"
     assert refused["bomb.png"] == "too-many-pixels"
     assert refused["empty.png"] == "empty"
-    assert refused["pipe.png"] == "unreadable-file"
+    assert refused["pipe.png"] == "not-a-file"
     assert len(refused) == 5
     assert any("%E9" in Path(one.path).name for one in done.pictures)
     limit = next(one.message for one in done.refused if one.path.endswith("bomb.png"))

@@ -55,18 +55,18 @@ def test_what_is_no_picture_is_refused_by_name():
     assert reason(b"\x89PNG\r\n\x1a\n" + bytes(50)) == "broken"
 
 
-def test_a_picture_of_too_many_pixels_is_refused_before_its_pixels(monkeypatch):
+def test_a_picture_of_too_many_pixels_is_refused_before_its_pixels(monkeypatch, encode):
     data = blank_png(20_000, 20_000)
     assert len(data) < 60_000
-
-    def never(self: ImageFile.ImageFile) -> None:
-        raise AssertionError("pixels were decoded")
-
-    monkeypatch.setattr(ImageFile.ImageFile, "load", never)
+    loaded = []
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: loaded.append(image))
     with pytest.raises(UnreadablePicture, match="picture_pixels") as caught:
         decode(data)
     assert caught.value.reason == "too-many-pixels"
     assert "178,000,000" in caught.value.message
+    small = encode(Image.new("L", (40, 40)), "PNG")  # far below Pillow's own limit
+    assert reason(small, Limits(picture_pixels=1_599)) == "too-many-pixels"
+    assert not loaded
 
 
 def test_each_limit_is_named(encode):
@@ -202,9 +202,8 @@ def test_hostile_bytes_never_raise_anything_else(photo, encode):
                 hurt[dice.randrange(len(hurt))] = dice.randrange(256)
             try:
                 decode(bytes(hurt))
-            except UnreadablePicture as error:
+            except UnreadablePicture:
                 refused += 1
-                assert error.reason
     assert refused > 100
 
 

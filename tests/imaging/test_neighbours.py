@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import networkx
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -61,14 +61,14 @@ def test_small_sets_equal_brute_force(drawn):
 @pytest.mark.parametrize(("words", "radius"), [(1, 1), (1, 4), (1, 10), (4, 8), (4, 31)])
 def test_the_bucketed_join_misses_and_invents_nothing(words, radius):
     rng = np.random.default_rng(words * 100 + radius)
-    n = 6_000
+    n = 2_500
     assert _plan(n, 64 * words, radius), "this size must go through the buckets"
     codes = rng.integers(0, 2**64, (n, words), dtype=np.uint64)
     for near in range(1, n, 3):  # a copy of the code before, with up to radius + 2 flips
         codes[near] = codes[near - 1]
         for bit in rng.choice(64 * words, rng.integers(0, radius + 3), replace=False):
             codes[near, bit // 64] ^= np.uint64(1) << np.uint64(bit % 64)
-    codes[5::400] = codes[5]
+    codes[5::200] = codes[5]
     left, right = np.triu_indices(n, 1)
     _, first = np.unique(codes, axis=0, return_index=True)
     is_first = np.zeros(n, dtype=bool)
@@ -78,7 +78,7 @@ def test_the_bucketed_join_misses_and_invents_nothing(words, radius):
     star = is_first[left] & ~is_first[right] & (apart == 0)
     wanted = np.stack((left, right), axis=1)[head | star]
     assert np.array_equal(pairs_within(codes, radius), wanted)
-    assert len(wanted) > n // 6
+    assert len(wanted) > n // 10
 
 
 def test_one_code_many_times_is_a_star_and_no_explosion():
@@ -113,14 +113,14 @@ def test_what_is_no_set_of_codes_is_refused():
 )
 def test_components_are_those_of_networkx(drawn):
     n, edges = drawn
-    graph = networkx.Graph()
+    graph = nx.Graph()
     graph.add_nodes_from(range(n))
     graph.add_edges_from(edges)
     labels = components(n, np.array(edges, dtype=np.int64).reshape(-1, 2))
     assert labels.dtype == np.int64
     assert labels.shape == (n,)
     ours = {frozenset(np.flatnonzero(labels == label).tolist()) for label in set(labels.tolist())}
-    assert ours == {frozenset(part) for part in networkx.connected_components(graph)}
+    assert ours == {frozenset(part) for part in nx.connected_components(graph)}
     seen = list(dict.fromkeys(labels.tolist()))
     assert seen == list(range(len(seen)))  # numbered in order of first appearance
 

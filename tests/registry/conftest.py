@@ -238,3 +238,34 @@ def full(_full_folder, tmp_path):
     opened = open_registry(tmp_path / "full")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def make():
+    """Unsaved rows by kind."""
+    return SimpleNamespace(
+        at=AT,
+        picture=picture,
+        dataset=dataset,
+        conclusion=conclusion,
+        claim=claim,
+        one_life=one_life,
+        rows_of=rows_of,
+    )
+
+
+@pytest.fixture
+def life():
+    """The ids of what the full registry holds."""
+    return one_life()
+
+
+@pytest.fixture
+def save(registry):
+    """Write rows into the small registry."""
+
+    def write(*rows, deleted=()):
+        with registry.write() as session:
+            ledger.write(session, Event.INGEST_PICTURES, {}, rows, deleted)
+
+    return write

@@ -12,7 +12,7 @@ import pytest
 
 from picdeed.core.errors import IntegrityError, UsageError
 from picdeed.core.events import Event
-from picdeed.registry import check, datasets, ledger
+from picdeed.registry import check, claims, datasets, ledger
 from picdeed.registry.check import check_ledger
 from picdeed.registry.heads import create_key as make_key
 from picdeed.registry.heads import head_files, parse_head, sign_head
@@ -132,8 +132,8 @@ def test_text_that_is_no_utf8_is_a_problem_and_no_crash(full, table):
     column = {"pictures": "media_type", "events": "payload", "ledger_rows": "row_key"}[table]
     sql(full, f"UPDATE {table} SET {column} = CAST(x'ff61' AS TEXT)")
     assert not check_ledger(full).ok
-    with full.read() as session:  # the pool's connection still reads text as text
-        assert isinstance(ledger.last_event(session)[1], str)
+    with full.read() as session:  # the pool's connection is left as it was
+        assert session.connection().connection.driver_connection.text_factory is str
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,10 @@ def test_truncating_the_chain_is_found_by_the_head(full):
 def test_an_event_taken_out_of_the_middle_is_found(full):
     sql(full, "DELETE FROM ledger_rows WHERE event_seq = 3")
     sql(full, "DELETE FROM events WHERE seq = 3")
-    assert "chain" in kinds(full)
+    found = [p.message for p in check_ledger(full).problems if p.subject == "event 4"]
+    assert len(found) == 2
+    assert "follows event 2" in found[0]
+    assert "hash of the event before" in found[1]
 
 
 def test_an_older_database_under_the_same_heads_is_found_and_not_written_to(full, tmp_path):
@@ -310,6 +313,19 @@ def test_a_damaged_database_file_is_a_problem_and_no_crash(full):
         data[page : page + 64] = b"\xa5" * 64
     database.write_bytes(data)
     assert "database" in kinds(full)
+
+
+def test_an_emptied_index_that_hides_claims_is_found(full):
+    name = "ix_picture_claims_picture_id"
+    ((page,),) = sql(full, "SELECT rootpage FROM sqlite_master WHERE name = ?", name)
+    with (full.root / "registry.sqlite").open("r+b") as database:
+        database.seek((page - 1) * 4096)
+        database.write(bytes.fromhex("0a 0000 0000 1000 00"))  # an index leaf without a cell
+    with full.read() as session:
+        assert claims.of(session, sql(full, "SELECT id FROM pictures")[0][0]) == []
+    found = check_ledger(full).problems
+    assert {p.kind for p in found} == {"database"}
+    assert name in found[0].message
 
 
 def test_a_flood_of_problems_is_counted(full, monkeypatch):

@@ -12,6 +12,10 @@ from picdeed.core.limits import DEFAULT
 from picdeed.sources import Item, open_source
 
 
+def _begins(head):
+    return head.startswith(b"\x89PNG")
+
+
 def _zip(path, members):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members:
@@ -103,9 +107,7 @@ def test_a_zip_that_lies_about_a_size_is_read_with_a_bound(tmp_path, png):
     entry = data.rindex(b"PK\x01\x02")
     data[entry + 24 : entry + 28] = (100).to_bytes(4, "little")  # promises 100 bytes
     path.write_bytes(bytes(data))
-    source = open_source(
-        path, is_picture=lambda head: True, limits=replace(DEFAULT, picture_bytes=1000)
-    )
+    source = open_source(path, is_picture=_begins, limits=replace(DEFAULT, picture_bytes=1000))
     (item,) = source
     assert isinstance(item, Item)
     with pytest.raises(UnreadablePicture) as refusal:
@@ -116,7 +118,7 @@ def test_a_zip_that_lies_about_a_size_is_read_with_a_bound(tmp_path, png):
 def test_one_member_too_large_is_refused_by_itself(tmp_path, png):
     path = _zip(tmp_path / "x.zip", [("a.png", png() * 50), ("b.png", png())])
     limits = replace(DEFAULT, picture_bytes=len(png()))
-    first, second = open_source(path, is_picture=lambda head: True, limits=limits)
+    first, second = open_source(path, is_picture=_begins, limits=limits)
     with pytest.raises(UnreadablePicture) as refusal:
         first.read()
     assert refusal.value.reason == "too-large"
@@ -130,7 +132,7 @@ def test_a_damaged_member_is_refused_and_the_others_come(tmp_path, png):
     data[45] ^= 0xFF  # inside the first member's compressed bytes
     path.write_bytes(bytes(data))
     outcome = {}
-    for item in open_source(path, is_picture=lambda head: True):
+    for item in open_source(path, is_picture=_begins):
         try:
             outcome[item.relative] = item.read()
         except UnreadablePicture as refusal:
@@ -145,9 +147,6 @@ def test_a_truncated_archive_stops_before_the_first_picture(tmp_path, png, liste
     _zip(path, members) if form == "zip" else _tar(path, members, "w:" + form[4:])
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    if form == "zip":  # its list stands at the end: what is left is no archive any more
-        assert listed(path).skipped == {"x.zip": "no picture"}
-        return
     with pytest.raises(SourceError, match="cannot be read"):
         listed(path)
 
@@ -193,6 +192,6 @@ def test_a_password_is_a_reason(tmp_path, png):
     for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         data[data.index(mark) + offset] |= 1
     path.write_bytes(bytes(data))
-    (item,) = open_source(path, is_picture=lambda head: True)
+    (item,) = open_source(path, is_picture=_begins)
     with pytest.raises(UnreadablePicture, match="password"):
         item.read()

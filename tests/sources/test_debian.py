@@ -57,17 +57,16 @@ def test_the_longest_agreement_wins_and_a_tie_claims_nothing():
     assert _said(table, "22.04/dune.jpg")[0]["license"] == "CC0-1.0"
     assert _said(table, "dune.jpg", "/usr/share/backgrounds/dune.jpg") == []
     assert table.warnings == [
-        "copyright: the stanzas at lines 8 and 13 might all speak of dune.jpg;"
-        " no licence was taken from them"
+        (
+            "copyright: the stanzas at lines 8 and 13 might all speak of dune.jpg;"
+            " no licence was taken from them"
+        )
     ]
 
 
 def test_stanzas_of_equal_terms_are_no_doubt():
-    table = _table(
-        HEAD
-        + "Files: a/x.png\nCopyright: Ann\nLicense: MIT\n\n" * 1
-        + "Files: b/x.png\nCopyright: Ann\nLicense: MIT\n"
-    )
+    stanza = "Files: {}/x.png\nCopyright: Ann\nLicense: MIT\n\n"
+    table = _table(HEAD + stanza.format("a") + stanza.format("b"))
     assert _said(table, "x.png") == [{"license": "MIT", "author": "Ann"}]
 
 

@@ -46,8 +46,7 @@ def test_folders_come_in_byte_order_and_deep(tmp_path, png, listed):
 
 
 def test_a_name_in_foreign_bytes_is_read_and_shown_escaped(tmp_path, png, listed):
-    with open(os.fsencode(tmp_path) + b"/caf\xe9.png", "wb") as stream:
-        stream.write(png())
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")).write_bytes(png())
     (tmp_path / "metadata.jsonl").write_text('{"file_name": "caf%E9.png", "license": "CC0-1.0"}')
     found = listed(tmp_path)
     assert found.bytes == {"caf%E9.png": png()}
@@ -107,6 +106,16 @@ def test_a_file_above_the_limit_is_not_read(tmp_path, png):
     assert refusal.value.reason == "too-large"
 
 
+def test_a_link_put_there_after_the_walk_is_not_followed(tmp_path, png, listed):
+    (tmp_path / "secret").write_text("not yours")
+    (tmp_path / "a.png").write_bytes(png())
+    item = listed(tmp_path).items["a.png"]
+    (tmp_path / "a.png").unlink()
+    (tmp_path / "a.png").symlink_to(tmp_path / "secret")
+    with pytest.raises(UnreadablePicture):
+        item.read()
+
+
 def test_captions_come_from_texts_and_tables_and_neither_is_skipped(tmp_path, png, listed):
     for name in ("a.png", "b.png", "c.png"):
         (tmp_path / name).write_bytes(png())
@@ -155,7 +164,7 @@ def test_a_broken_table_anywhere_stops_before_the_first_picture(tmp_path, png, l
     (tmp_path / "a.png").write_bytes(png())
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "metadata.jsonl").write_text('{"file_name": "b.png"}\n{"file_name": ')
-    with pytest.raises(SourceError, match="deep/metadata.jsonl.*line 2"):
+    with pytest.raises(SourceError, match=r"deep/metadata\.jsonl.*line 2"):
         listed(tmp_path)
 
 

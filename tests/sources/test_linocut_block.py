@@ -47,7 +47,7 @@ def test_chatter_stays_clear_of_the_subject():
     before, after = _ink(plain, chatter=False), _ink(chattered)
     assert after.mean() > before.mean() + 0.02
     inside = np.zeros_like(before)
-    inside[70:186, 70:186] = True
+    inside[85:171, 85:171] = True
     assert not (after & ~before & inside).any()
 
 

@@ -2,61 +2,105 @@
 
 from __future__ import annotations
 
-import streamlit as st
-from picdeed_ui import data
-from picdeed_ui.parts.words import badge
+from typing import TYPE_CHECKING
 
-st.title("Overview")
+import streamlit as st
+
+from picdeed_ui import data
+from picdeed_ui.parts.gallery import gallery, output_card
+from picdeed_ui.parts.words import Bar, Cell, Id, figures, stamps, table, text, words
+
+if TYPE_CHECKING:
+    from picdeed.registry.overview import Overview
+
+SHOWN = 12
+
+
+def next_step(counts: Overview) -> tuple[str, str, str]:
+    """What is missing on the way to a signed picture: words, a page, its label."""
+    if not counts.snapshots:
+        return "Next: freeze a dataset, so that it can be judged.", "tune", "Freeze and fine-tune"
+    if not counts.adapters:
+        return "Next: fine-tune the base on what was frozen.", "tune", "Fine-tune"
+    if not counts.outputs:
+        return "Next: draw with the adapter. Every picture is signed.", "outputs", "Draw pictures"
+    return "Everything can be checked again, at any time.", "audit", "Check everything"
+
+
+st.title("Every picture gets its deed.")
+words(
+    "lead",
+    "Where it came from, under which licence, what may be done with it, which adapters learned "
+    "from it, and which generated pictures came out, signed.",
+)
 counts = data.counts()
 if counts.pictures == 0:
-    st.info("The registry is empty. Register pictures to begin; nothing is written before you say so.")
-    st.page_link("picdeed_ui/pages/register.py", label="Register pictures")
+    st.info("The registry is empty. Look at a folder first: nothing is written until you say so.")
+    st.page_link(
+        "picdeed_ui/pages/register.py", label="Register pictures", icon=":material/arrow_forward:"
+    )
     st.stop()
 
-for column, (label, number) in zip(
-    st.columns(6),
+figures(
     (
-        ("Pictures", counts.pictures),
-        ("Snapshots", counts.snapshots),
-        ("Runs", counts.runs),
-        ("Adapters", counts.adapters),
-        ("Outputs", counts.outputs),
-        ("Ledger events", counts.events),
-    ),
-    strict=True,
-):
-    column.metric(label, number)
+        ("pictures", counts.pictures, False),
+        ("opt out of training", counts.opt_outs, counts.opt_outs > 0),
+        ("snapshots", counts.snapshots, False),
+        ("runs", counts.runs, False),
+        ("adapters", counts.adapters, False),
+        ("signed outputs", counts.outputs, False),
+        ("ledger events", counts.events, False),
+    )
+)
+said, page, label = next_step(counts)
+left, right = st.columns((4, 1), vertical_alignment="center")
+left.markdown(said)
+right.page_link(f"picdeed_ui/pages/{page}.py", label=label, icon=":material/arrow_forward:")
 
-left, right = st.columns(2)
+drawn = data.all_outputs()
+if drawn:
+    st.subheader("Latest outputs")
+    opened = gallery(map(output_card, drawn[:SHOWN]), key="latest")
+    if opened:
+        st.switch_page("picdeed_ui/pages/outputs.py", query_params={"output": opened})
+
+left, right = st.columns(2, gap="large")
 with left:
     st.subheader("Licences")
-    st.dataframe(
-        [{"licence": name, "pictures": n} for name, n in counts.by_license.items()],
-        hide_index=True,
-        width="stretch",
-    )
-    if counts.opt_outs:
-        st.warning(f"{counts.opt_outs} pictures opt out of training.")
+    most = max(counts.by_license.values(), default=1)
+    rows: list[list[Cell]] = [
+        [name, Bar(n / most, denied=name == "NOASSERTION"), n]
+        for name, n in sorted(counts.by_license.items(), key=lambda pair: -pair[1])
+    ]
+    table(("concluded", "", "pictures"), rows)
     if counts.conflicts:
-        st.warning(f"{counts.conflicts} pictures have claims that disagree.")
+        words(
+            "note", f"{counts.conflicts} pictures have claims that disagree; the strictest binds."
+        )
+    if counts.without_conclusion:
+        words("note", f"{counts.without_conclusion} pictures were not concluded yet.")
 with right:
     st.subheader("Standing")
-    for title, by_state in (
-        ("Pictures", counts.pictures_by_state),
-        ("Runs", counts.runs_by_state),
-        ("Adapters", counts.adapters_by_state),
-        ("Outputs", counts.outputs_by_state),
-        ("Decisions", counts.decisions_by_verdict),
-    ):
-        words = "  ".join(f"{badge(state)} {n}" for state, n in by_state.items()) or "none yet"
-        st.markdown(f"{title}: {words}")
+    st.html(
+        '<dl class="pd-facts">'
+        + "".join(
+            f"<dt>{text(title)}</dt><dd>{stamps(by_state)}</dd>"
+            for title, by_state in (
+                ("Pictures", counts.pictures_by_state),
+                ("Decisions", counts.decisions_by_verdict),
+                ("Runs", counts.runs_by_state),
+                ("Adapters", counts.adapters_by_state),
+                ("Outputs", counts.outputs_by_state),
+            )
+        )
+        + "</dl>"
+    )
 
-st.subheader("Latest events")
-st.dataframe(
+st.subheader("Ledger")
+table(
+    ("event", "when (UTC)", "what", "hash"),
     [
-        {"event": row.seq, "when": row.at[:19].replace("T", " "), "what": row.kind, "hash": row.hash[:16]}
-        for row in data.last_events(12)
+        [str(row.seq), row.at[:19].replace("T", " "), row.kind, Id(row.hash)]
+        for row in data.last_events(10)
     ],
-    hide_index=True,
-    width="stretch",
 )

@@ -3,126 +3,190 @@
 from __future__ import annotations
 
 import streamlit as st
+
 from picdeed.core.errors import PicdeedError
 from picdeed.diffusion.recipe import default_preset, load_recipe
 from picdeed.flow import pipeline
 from picdeed.jobs import launch, watch
 from picdeed.rights.verdict import Use
 from picdeed_ui import data
-from picdeed_ui.parts.words import badge, plain, problem, short
+from picdeed_ui.parts.runs import LIVE, shown_runs
+from picdeed_ui.parts.words import (
+    Stamp,
+    plain,
+    problem,
+    questions,
+    short,
+    table,
+    words,
+)
+
+WHY = {
+    "duplicate": "copies of others",
+    "license": "stopped by their licence",
+    "opt-out": "opted out",
+    "revoked": "revoked",
+    "filter": "filtered out",
+}
+OPEN = ("ALLOW", "DUTIES")
+
+
+def freeze() -> None:
+    """1. A dataset becomes a snapshot: its usable keepers under one root."""
+    st.subheader("1. Freeze a dataset")
+    left, right = st.columns((3, 1), vertical_alignment="bottom")
+    dataset = left.selectbox(
+        "Dataset",
+        list(sizes),
+        format_func=lambda name: f"{name} ({sizes[name][1]} pictures)",
+    )
+    if right.button("Make a snapshot", width="stretch"):
+        st.session_state.pop("frozen", None)
+        try:
+            with st.spinner("Looking for copies and concluding licences"):
+                st.session_state["frozen"] = pipeline.freeze(registry, dataset)
+        except PicdeedError as error:
+            problem(error)
+    frozen = st.session_state.get("frozen")
+    if frozen is None:
+        return
+    left_out = ", ".join(f"{n} {WHY.get(why, why)}" for why, n in frozen.left_out.items())
+    if frozen.snapshot is None:
+        st.error(f"Nobody is left, so nothing was frozen: {plain(left_out)}.")
+    else:
+        said = f"{frozen.members} pictures are frozen in {plain(short(frozen.snapshot))}."
+        st.success(said + (f" Left out: {plain(left_out)}." if left_out else ""))
+
+
+def ask() -> pipeline.Gated | None:
+    """2. The gate decides on a snapshot, a base and uses; the answer holds for that question."""
+    st.subheader("2. Ask the gate")
+    snapshots = {row.id: row for row in data.all_snapshots()}
+    if not snapshots:
+        words("note", "There is no snapshot yet.")
+        return None
+    left, middle, right, last = st.columns((3, 2, 3, 2), vertical_alignment="bottom")
+    chosen = left.selectbox(
+        "Snapshot",
+        list(snapshots),
+        format_func=lambda key: (
+            f"{short(key)}: {snapshots[key].members} pictures"
+            + ("" if snapshots[key].state == "good" else f" ({snapshots[key].state})")
+        ),
+    )
+    base = middle.selectbox("Base", list(data.base_names().values()))
+    wanted = right.multiselect("Uses", [str(use) for use in Use], default=["train"])
+    if last.button("Ask the gate", width="stretch", disabled=not wanted):
+        st.session_state.pop("gated", None)
+        try:
+            with st.spinner("Deciding"):
+                st.session_state["gated"] = pipeline.judge(
+                    registry, chosen, base, [Use(use) for use in wanted]
+                )
+        except PicdeedError as error:
+            problem(error)
+    gated: pipeline.Gated | None = st.session_state.get("gated")
+    if gated is None or (gated.snapshot, set(gated.uses)) != (chosen, set(wanted)):
+        return None
+    if base not in (gated.base, data.base_names().get(gated.base)):
+        return None
+    return gated
+
+
+def answer(gated: pipeline.Gated) -> None:
+    """The decision with its reasons."""
+    until = f"for {', '.join(gated.uses)}, until {gated.valid_until[:10]} ({short(gated.decision)})"
+    questions((("The gate says", gated.verdict, until),))
+    counted = f"{len(gated.reasons)} reasons, {len(gated.duties)} duties"
+    with st.expander(counted, expanded=gated.verdict not in OPEN):
+        table(
+            ("about", "licence", "use", "effect", "certainty", "clause", "pictures"),
+            [
+                [
+                    row["subject"],
+                    row["license"],
+                    row["use"],
+                    Stamp(row["effect"]),
+                    row["certainty"].lower(),
+                    row["clause"],
+                    int(row["pictures"]),
+                ]
+                for row in gated.reasons
+            ],
+        )
+        if gated.duties:
+            table(("duty", "licence", "what to do"), [_duty(row) for row in gated.duties])
+    if gated.drop:
+        st.warning(f"Without {len(gated.drop)} of the pictures the gate would open.")
+
+
+def _duty(row: dict[str, str]) -> list[str]:
+    return [row["kind"], row["license"], row["text"]]
+
+
+def train(gated: pipeline.Gated | None) -> None:
+    """3. One run, in a process of its own."""
+    st.subheader("3. Fine-tune")
+    if gated is None:
+        words("note", "Ask the gate first: nothing trains without a decision.")
+        return
+    answer(gated)
+    base = data.base_names().get(gated.base, gated.base)
+    recipe = load_recipe(default_preset(base))
+    left, middle, right = st.columns(3, vertical_alignment="bottom")
+    steps = left.number_input(
+        "Steps", min_value=1, max_value=100_000, value=recipe.steps,
+        help="The preset's number is a good start; twice as many begin to copy the pictures.",
+    )  # fmt: skip
+    seed = middle.number_input("Seed", min_value=0, max_value=2**32 - 1, value=0)
+    closed = gated.verdict not in OPEN
+    if right.button("Start the run", type="primary", width="stretch", disabled=closed):
+        try:
+            with st.spinner("Starting"):
+                start(gated, base, int(steps), int(seed))
+        except PicdeedError as error:
+            problem(error)
+    if closed:
+        words("note", "The gate is closed, so nothing can be started.")
+
+
+def start(gated: pipeline.Gated, base: str, steps: int, seed: int) -> None:
+    """Record the run and start its process, unless it is finished or under way."""
+    prepared = pipeline.fine_tune(
+        registry,
+        gated.snapshot,
+        base,
+        load_recipe(default_preset(base), [f"steps={steps}"]),
+        None,
+        uses=[Use(use) for use in gated.uses],
+        seed=seed,
+    )
+    st.session_state["watched"] = prepared.run
+    if prepared.state == "succeeded":
+        st.toast("The same run was finished before; here it is.")
+    elif watch.one_run(registry, prepared.run).state != "running":
+        launch.background(registry.root, prepared.run)
+        st.session_state["launched"] = prepared.run
+
 
 st.title("Fine-tune")
+words(
+    "lead",
+    "A snapshot is judged, and only what the gate lets through becomes an adapter. "
+    "A run survives being killed, and the same inputs give the same run.",
+)
 registry = data.registry()
 sizes = data.dataset_sizes()
 if not sizes:
-    st.info("Register pictures first.")
-    st.page_link("picdeed_ui/pages/register.py", label="Register pictures")
+    st.info("There is nothing to learn from yet.")
+    st.page_link(
+        "picdeed_ui/pages/register.py",
+        label="Register pictures",
+        icon=":material/arrow_forward:",
+    )
     st.stop()
-
-st.subheader("1. Freeze a dataset")
-left, right = st.columns((3, 1), vertical_alignment="bottom")
-dataset = left.selectbox("Dataset", list(sizes))
-if right.button("Make a snapshot", width="stretch"):
-    try:
-        with st.spinner("Looking for copies and concluding licences"):
-            frozen = pipeline.freeze(registry, dataset)
-    except PicdeedError as error:
-        problem(error)
-    else:
-        if frozen.snapshot is None:
-            st.error("Nobody is left: every picture is stopped by its licence or an opt-out.")
-        else:
-            st.success(f"{frozen.members} pictures in {short(frozen.snapshot)}.")
-        if frozen.left_out:
-            st.write("Left out: " + ", ".join(f"{n} {why}" for why, n in frozen.left_out.items()))
-
-snapshots = data.all_snapshots()
-if not snapshots:
-    st.info("No snapshot yet.")
-    st.stop()
-
-st.subheader("2. Ask the gate")
-left, middle, right = st.columns(3)
-chosen = left.selectbox(
-    "Snapshot",
-    snapshots,
-    format_func=lambda row: f"{short(row.id)}: {row.members} pictures ({row.state})",
-)
-base = middle.selectbox("Base", [row.name for row in data.all_bases()])
-uses = right.multiselect("Uses", [str(use) for use in Use], default=["train"])
-if not uses:
-    st.warning("Choose at least one use.")
-    st.stop()
-try:
-    with st.spinner("Deciding"):
-        gated = pipeline.judge(registry, chosen.id, base, [Use(use) for use in uses])
-except PicdeedError as error:
-    problem(error)
-    st.stop()
-st.markdown(f"{badge(gated.verdict)} for {', '.join(gated.uses)} until {gated.valid_until[:10]}")
-with st.expander(f"{len(gated.reasons)} reasons, {len(gated.duties)} duties"):
-    st.dataframe(list(gated.reasons), hide_index=True, width="stretch")
-    for duty in gated.duties:
-        st.markdown(f"- {plain(duty['license'])}: {plain(duty['text'])}")
-if gated.drop:
-    st.warning(f"Leaving out {len(gated.drop)} pictures would lift the verdict.")
-
-st.subheader("3. Train")
-left, middle, right = st.columns(3, vertical_alignment="bottom")
-recipe = load_recipe(default_preset(base))
-steps = left.number_input("Steps", min_value=1, max_value=100_000, value=recipe.steps)
-seed = middle.number_input("Seed", min_value=0, value=0)
-opened = gated.verdict in ("ALLOW", "DUTIES")
-if right.button("Start", type="primary", width="stretch", disabled=not opened):
-    try:
-        started = pipeline.fine_tune(
-            registry,
-            chosen.id,
-            base,
-            load_recipe(default_preset(base), [f"steps={steps}"]),
-            None,
-            uses=[Use(use) for use in uses],
-            seed=int(seed),
-        )
-        if started.state != "succeeded":
-            launch.background(registry.root, started.run)
-        st.session_state["watched"] = started.run
-    except PicdeedError as error:
-        problem(error)
-if not opened:
-    st.caption("The gate is closed, so nothing can be started.")
-
-
-@st.fragment(run_every=2)
-def runs() -> None:
-    """Every run, and the loss of the one that is watched."""
-    views = watch.all_runs(registry)
-    if not views:
-        st.info("No run yet.")
-        return
-    for view in views[:10]:
-        left, right = st.columns((3, 2))
-        left.markdown(f"`{short(view.id)}` {badge(view.state)} {badge(view.standing)}")
-        right.progress(
-            min(1.0, view.step / max(1, view.steps)), text=f"{view.step} of {view.steps} steps"
-        )
-        if view.error:
-            st.error(plain(view.error))
-    watched = st.session_state.get("watched", views[0].id)
-    try:
-        log = watch.log_of(registry, watched)
-    except PicdeedError:
-        log = []
-    if log:
-        st.caption(f"Training loss of {short(watched)}")
-        st.line_chart([row["loss"] for row in log], height=200)
-    done = pipeline.show(registry, watched)
-    if done.loss:
-        st.success(
-            f"Held-out loss {done.loss['base']:.4f} for the base, {done.loss['adapter']:.4f} with "
-            "the adapter, on pictures it never trained on."
-        )
-
-
+freeze()
+train(ask())
 st.subheader("Runs")
-runs()
+live = any(view.state in LIVE for view in watch.all_runs(registry))
+st.fragment(shown_runs, run_every=2 if live else None)(polling=live)

@@ -142,8 +142,12 @@ def _standing(
     if not fit or unclean is not None or "signingCredential.invalid" in failed:
         return SignerTrust.UNTRUSTED
     # Before the lists: a development root that somebody put on a production list stays what it is.
-    if own or reading.issuer == DEVELOPMENT:
+    if own:
         return SignerTrust.DEVELOPMENT
+    if reading.issuer == DEVELOPMENT:
+        # Anyone can write that name into a certificate. A registry knows its own roots, so to it
+        # another's are a stranger's; without a registry the name is all there is to say.
+        return SignerTrust.UNTRUSTED if trust.development_roots else SignerTrust.DEVELOPMENT
     listed = trust.list_name(reading.list_uri) is not None
     return SignerTrust.TRUSTED if listed and reading.state == "Trusted" else SignerTrust.UNTRUSTED
 

@@ -29,7 +29,7 @@ from picdeed.sources.linocut import UNSEEN, caption
 
 DATASET = "linocuts"
 USES = (Use.TRAIN, Use.SHARE_ADAPTER, Use.PUBLISH_OUTPUTS)
-PICTURES = 8
+EACH = 2  # pictures a subject
 SEED = 7
 
 
@@ -105,13 +105,12 @@ def run_demo(where: Path, launch: Launch, *, progress: Progress = silent) -> Dem
         )
     with clock.stage("generate"):
         outputs: list[Released] = []
-        for word in UNSEEN[:PICTURES]:
-            wish = pipeline.Wish(caption(word), seed=SEED)
+        for word in UNSEEN:
+            wish = pipeline.Wish(caption(word), n=EACH, seed=SEED)
             done = pipeline.publish(
                 registry, trained.run, wish, where / "outputs", progress=progress
             )
             outputs += done.outputs
-            progress("generate", len(outputs), len(UNSEEN[:PICTURES]))
     with clock.stage("verify"):
         seen = pipeline.verify([one.path for one in outputs], pipeline.trust_of(registry), registry)
     with clock.stage("audit"):

@@ -11,7 +11,7 @@ import io
 
 from PIL import Image, ImageChops
 
-from picdeed.imaging.containers import JPEG_EOI, jpeg_segments, png_chunks
+from picdeed.imaging.containers import JPEG_EOI, has_gif_trailer, jpeg_segments, png_chunks
 
 _SOS, _PROGRESSIVE = 0xDA, 0xC2
 _ZERO_TAIL = 64  # entropy-coded data do not end in this many zero bytes
@@ -29,7 +29,7 @@ def why_incomplete(data: bytes, media_type: str, image: Image.Image) -> str:
         whole = any(kind == b"IEND" for kind, _ in png_chunks(data))
         return "" if whole else "its last chunk (IEND) is missing"
     if media_type == "image/gif":
-        return "" if b"\x3b" in data[-1024:] else "its trailer is missing"
+        return "" if has_gif_trailer(data) else "its trailer is missing"
     if media_type in ("image/webp", "image/avif"):
         return "it ends in zeros" if data.endswith(bytes(_ZERO_TAIL)) else ""
     if media_type == "image/jpeg":

@@ -1,8 +1,8 @@
 """Which blocks does a picture file consist of, without decoding a pixel of it?
 
 PNG: the PNG specification (third edition), section 5.3. JPEG: ITU-T T.81, annex B. WebP:
-RFC 9649, section 2.3. Walkers stop quietly where a file stops making sense; whether a file is
-whole is asked elsewhere (`completeness`).
+RFC 9649, section 2.3. GIF: the GIF89a specification, appendix B. Walkers stop quietly where a
+file stops making sense; whether a file is whole is asked elsewhere (`completeness`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 _PNG_HEADER = 8
 _JPEG_SOS = 0xDA
+_GIF_TRAILER, _GIF_IMAGE, _GIF_EXTENSION = 0x3B, 0x2C, 0x21
 JPEG_EOI = 0xD9
 _JPEG_BARE = frozenset((0x01, *range(0xD0, 0xD9)))  # markers without a length
 _JPEG_NEXT = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # ends entropy-coded data
@@ -71,3 +72,28 @@ def riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         heavy = kind in (b"VP8 ", b"VP8L", b"ANMF", b"ALPH")
         yield kind, b"" if heavy else data[at + 8 : at + 8 + size]
         at += 8 + size + size % 2
+
+
+def has_gif_trailer(data: bytes) -> bool:
+    """Whether the blocks of a GIF lead to its trailer."""
+    at = 13 + _gif_table(data[10:11])
+    while at < len(data):
+        kind = data[at]
+        if kind == _GIF_TRAILER:
+            return True
+        if kind == _GIF_IMAGE:
+            at += 11 + _gif_table(data[at + 9 : at + 10])  # descriptor, table, LZW code size
+        elif kind == _GIF_EXTENSION:
+            at += 2
+        else:
+            return False
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
+    return False
+
+
+def _gif_table(flags: bytes) -> int:
+    """Bytes of the colour table that a descriptor's flags announce."""
+    announced = flags[0] if flags else 0
+    return 3 << ((announced & 0x07) + 1) if announced & 0x80 else 0

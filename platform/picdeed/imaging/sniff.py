@@ -22,9 +22,12 @@ DECODABLE = {
 }
 
 PICTURE_SUFFIXES = frozenset(
-    (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".tif", ".tiff", ".bmp")
-    + (".dib", ".avif", ".avifs", ".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".svg", ".svgz")
-    + (".heic", ".heif", ".jxl", ".psd", ".ico", ".tga")
+    f".{suffix}"
+    for suffix in (
+        *("png", "apng", "jpg", "jpeg", "jpe", "jfif", "webp", "gif", "tif", "tiff", "bmp", "dib"),
+        *("avif", "avifs", "jp2", "j2k", "jpx", "jpf", "jpc", "svg", "svgz"),
+        *("heic", "heif", "jxl", "psd", "ico", "tga"),
+    )
 )
 
 _PREFIXES = (

@@ -117,11 +117,18 @@ def of_snapshots(session: Session, snapshots: Collection[str]) -> list[Run]:
 
 
 def adapters_of(session: Session, runs: Collection[str]) -> list[Adapter]:
-    """Adapters that came out of these runs, by id."""
-    found: list[Adapter] = []
+    """Adapters that came out of these runs, by id.
+
+    Two runs can end with the same tensors, which are one adapter: its row names the first run,
+    the others' results name it.
+    """
+    found: dict[str, Adapter] = {}
     for part in chunks(runs):
-        found.extend(session.scalars(sa.select(Adapter).where(Adapter.run_id.in_(part))))
-    return sorted(found, key=lambda adapter: adapter.id)
+        rows = session.scalars(sa.select(Run).where(Run.id.in_(part)))
+        named = [row.result["adapter_id"] for row in rows if row.result]
+        wanted = sa.or_(Adapter.run_id.in_(part), Adapter.id.in_(named))
+        found.update({row.id: row for row in session.scalars(sa.select(Adapter).where(wanted))})
+    return [found[one] for one in sorted(found)]
 
 
 def all_adapters(session: Session) -> list[Adapter]:
@@ -132,10 +139,10 @@ def all_adapters(session: Session) -> list[Adapter]:
 
 def adapter_of(session: Session, subject: str) -> Adapter:
     """An adapter by its id, or the adapter that a run (an id) made; raises UnknownSubject."""
-    wanted = sa.select(Adapter).where(sa.or_(Adapter.id == subject, Adapter.run_id == subject))
-    found = session.scalars(wanted.order_by(Adapter.created_at)).first()
-    if found is None:
+    adapter = session.get(Adapter, subject)
+    made = adapters_of(session, [subject]) if adapter is None else [adapter]
+    if not made:
         raise UnknownSubject(
             f"{subject[:12]} has no adapter yet.", hint=f"picdeed runs show {subject[:12]}"
         )
-    return found
+    return made[0]

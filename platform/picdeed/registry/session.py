@@ -38,6 +38,7 @@ DATABASE = "registry.sqlite"
 HIDDEN = ".picdeed"
 BUSY_SECONDS = 30.0
 _ADVISORY_LOCK = 0x706963646565  # "picdee": one writer at a time on PostgreSQL
+_DAMAGE = ("not a database", "malformed", "Could not decode")  # in SQLite's messages
 _log = logging.getLogger(__name__)
 
 
@@ -84,7 +85,10 @@ class Registry:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session on one consistent state of the database; nothing can be written through it."""
-        with _session(self.engine) as session:
+        engine = self.engine
+        if engine.dialect.name == "postgresql":  # SQLite reads one state by itself
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with _session(engine) as session:
             yield session
 
     @contextmanager
@@ -307,16 +311,15 @@ def _hash_at(session: Session, sequence: int) -> str | None:
 def _database_errors() -> Iterator[None]:
     try:
         yield
-    except sa.exc.OperationalError as error:
-        if "database is locked" in str(error.orig):
+    except sa.exc.DatabaseError as error:
+        said = str(error.orig)
+        if "database is locked" in said:
             raise BusyError(
                 "Another process is writing to the registry; nothing was changed.",
                 hint="Try again when it has finished.",
             ) from error
-        raise
-    except sa.exc.DatabaseError as error:
-        if "not a database" in str(error.orig) or "malformed" in str(error.orig):
+        if any(sign in said for sign in _DAMAGE):
             raise IntegrityError(
-                f"The registry's database is damaged: {error.orig}", hint="Run picdeed audit."
+                f"The registry's database is damaged: {said}", hint="Run picdeed audit."
             ) from error
         raise

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SELLING = frozenset({Use.SELL_ADAPTER, Use.SELL_OUTPUTS})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # one is itself: conclusions are cached by it
 class Catalogue:
     """Everything the rules know. `policy_hash` covers the parsed content of every file.
 

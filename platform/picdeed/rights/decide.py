@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -86,25 +87,7 @@ def conclude(
     Otherwise every claim binds: licences combine by AND, one that could not be read is unknown
     and so DENY, an opt-out anywhere is an opt-out here. The order of claims never matters.
     """
-    members = [claims, *copies]
-    expressions = {tuple(licenses_claimed(member)) for member in members} - {()}
-    named = {name for names in expressions for name in names}
-    license_id = all_of(named) if licenses_claimed(claims) else NOASSERTION
-    findings = _sorted({f for m in members for f in findings_of(m, license_id, catalogue)})
-    opt_out = any(_is_opt_out(claim) for member in members for claim in member)
-    reading = Reading(catalogue, catalogue.profile("conservative"), commercial=True)
-    group = Group(license_id, opt_out, revoked=False, pictures=("",), findings=findings)
-    judged = {use: _judge_group(group, use, reading) for use in Use}
-    reasons = _sorted(unite_judged(judged.values()).reasons)
-    return Conclusion(
-        license_id,
-        _rule(reasons, several=len(named) > 1, copied=len(expressions) > 1),
-        len(named) > 1 or any(finding.rule != "R1" for finding in findings),
-        opt_out,
-        MappingProxyType({use: part.verdict for use, part in judged.items()}),
-        reasons,
-        findings,
-    )
+    return _conclude(_facts(claims), frozenset(map(_facts, copies)), catalogue)
 
 
 def conclude_cluster(members: Sequence[Sequence[Claim]], catalogue: Catalogue) -> Conclusion:
@@ -171,6 +154,39 @@ def decide(
     if drop is None:
         return Decision(verdict, reasons, duties, (), "nothing-left")
     return Decision(verdict, reasons, duties, drop, None)
+
+
+def _facts(claims: Iterable[Claim]) -> frozenset[Claim]:
+    """Of the claims that can move a verdict, what moves it: a set, so no order can matter."""
+    moving = (ClaimKind.LICENSE, ClaimKind.OPT_OUT, ClaimKind.RIGHTS_STATEMENT)
+    return frozenset(
+        replace(claim, raw="", parser="", note="") for claim in claims if claim.kind in moving
+    )
+
+
+@lru_cache(maxsize=65_536)  # a million pictures share a few hundred sets of facts
+def _conclude(
+    own: frozenset[Claim], copies: frozenset[frozenset[Claim]], catalogue: Catalogue
+) -> Conclusion:
+    members = [own, *copies]
+    expressions = {tuple(licenses_claimed(member)) for member in members} - {()}
+    named = {name for names in expressions for name in names}
+    license_id = all_of(named) if licenses_claimed(own) else NOASSERTION
+    found = _sorted({f for m in members for f in findings_of(tuple(m), license_id, catalogue)})
+    opt_out = any(_is_opt_out(claim) for member in members for claim in member)
+    reading = Reading(catalogue, catalogue.profile("conservative"), commercial=True)
+    group = Group(license_id, opt_out, revoked=False, pictures=("",), findings=found)
+    judged = {use: _judge_group(group, use, reading) for use in Use}
+    reasons = _sorted(unite_judged(judged.values()).reasons)
+    return Conclusion(
+        license_id,
+        _rule(reasons, several=len(named) > 1, copied=len(expressions) > 1),
+        len(named) > 1 or any(finding.rule != "R1" for finding in found),
+        opt_out,
+        MappingProxyType({use: part.verdict for use, part in judged.items()}),
+        reasons,
+        found,
+    )
 
 
 def _judge_group(group: Group, use: Use, reading: Reading) -> Judged:

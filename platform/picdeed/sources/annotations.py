@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from picdeed.core.errors import UnreadablePicture
-from picdeed.core.limits import Limits
-from picdeed.sources.debian import CopyrightTable
 from picdeed.sources.items import Statement, clean_text, shown
 from picdeed.sources.metadata import BESIDE, KEY, MetadataTable, parse_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from picdeed.core.limits import Limits
+    from picdeed.sources.debian import CopyrightTable
 
 _CAPTION_SUFFIX = ".txt"
 _MAX_UTF8 = 4  # bytes of the longest character
@@ -45,6 +49,7 @@ class Annotations:
         if self.named is not None:
             for row in self.named.lookup(relative, absolute):
                 found.extend(row.statements())
+        relative = relative.lstrip("/")  # an archive may hold absolute names
         folder = relative
         while folder:
             folder = posixpath.dirname(folder)

@@ -14,13 +14,10 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from picdeed.core.errors import SourceError, UnreadablePicture
-from picdeed.core.limits import Limits
 from picdeed.sources.annotations import (
     Reading,
     caption_name,
@@ -38,6 +35,12 @@ from picdeed.sources.items import (
     shown,
 )
 from picdeed.sources.metadata import fields_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from picdeed.core.limits import Limits
 
 _BROKEN = (
     OSError,
@@ -83,24 +86,19 @@ def walk(path: Path, reading: Reading) -> Iterator[Found]:
     for member in members:
         if is_table(member.relative) and not _passed_over(member):
             reading.annotations.add(member.relative, _table(member, reading.limits), reading.limits)
-    return _all(path, archive, members, reading)
+    return _all(path, members, reading)
 
 
-def _all(
-    path: Path,
-    archive: zipfile.ZipFile | tarfile.TarFile,
-    members: Sequence[Member],
-    reading: Reading,
-) -> Iterator[Found]:
+def _all(path: Path, members: Sequence[Member], reading: Reading) -> Iterator[Found]:
+    """The members one by one. Items hold the archive open: it closes with the last of them."""
     texts = _texts(members)
     stems = {posixpath.splitext(one.relative)[0] for one in members if _pretends(one)}
-    with archive:
-        for member in members:
-            why = _passed_over(member)
-            if why:
-                yield Skipped(_name(path, member), why)
-            elif not _used(member.relative, stems):
-                yield _found(path, member, texts, reading)
+    for member in members:
+        why = _passed_over(member)
+        if why:
+            yield Skipped(_name(path, member), why)
+        elif not _used(member.relative, stems):
+            yield _found(path, member, texts, reading)
 
 
 def _found(path: Path, member: Member, texts: dict[str, Member], reading: Reading) -> Found:

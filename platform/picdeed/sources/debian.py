@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from debian_inspector.copyright import CopyrightFilesParagraph, DebianCopyright
 
 from picdeed.core.errors import SourceError
 from picdeed.sources.items import Statement, clean_text, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 _FORMAT = re.compile(
     rb"\s*format(-specification)?:\s*https?://(www\.)?debian\.org/doc/packaging-manuals/"

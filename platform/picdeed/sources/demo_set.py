@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image, PngImagePlugin
 
 from picdeed.core.errors import UsageError
 from picdeed.sources.linocut import SUBJECTS, UNSEEN, caption, draw
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 AUTHOR = "picdeed"
 LICENSE = "CC0-1.0"

@@ -11,11 +11,10 @@ import functools
 import os
 import posixpath
 import stat
-from collections.abc import Container, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from picdeed.core.errors import SourceError, UnreadablePicture
-from picdeed.core.limits import Limits
 from picdeed.sources import parquet
 from picdeed.sources.annotations import (
     Annotations,
@@ -34,10 +33,15 @@ from picdeed.sources.items import (
     shown,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+
+    from picdeed.core.limits import Limits
+
 CARD = "README.md"
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK = 1 << 20
-_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
 
 def walk(root: Path, reading: Reading) -> Iterator[Found]:
@@ -105,7 +109,7 @@ def one_file(root: Path, relative: str, reading: Reading) -> Iterator[Found]:
             yield Skipped(name, "not a regular file")
         return
     if not pretends and not reading.is_picture(head):
-        archive = relative.lower().endswith(_ARCHIVES)
+        archive = relative.lower().endswith(ARCHIVES)
         yield Skipped(name, "archive; name it as the source" if archive else "no picture")
         return
     statements = reading.annotations.of(relative, absolute_of(root, relative))

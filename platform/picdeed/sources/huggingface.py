@@ -7,11 +7,14 @@ https://huggingface.co/docs/hub/datasets-cards
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import yaml  # type: ignore[import-untyped]  # PyYAML ships no annotations
 
 from picdeed.sources.items import Origin, Statement, clean_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 _MAX_CHARS = 1 << 20

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 HEAD = 64
 """Bytes of a file that `is_picture` is asked about."""
@@ -52,7 +55,7 @@ class Item:
     `relative` the same from the source's root; both percent-escaped where a name is not UTF-8.
     `absolute` is the file on disk that holds the bytes, an archive or Parquet file perhaps.
     `read` gives the bytes and raises UnreadablePicture; call it before asking for the next
-    item, because archives are read in their own order. Statements may contradict each other.
+    item, because going back in a compressed archive is slow. Statements may contradict.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from picdeed.sources import linocut_animals, linocut_garden, linocut_things
@@ -31,6 +32,11 @@ _VOWELS = "aeiou"
 
 def draw(word: str) -> Image.Image:
     """The print of a subject, RGB, SIDE by SIDE; the same pixels at every call."""
+    return _printed(word).copy()
+
+
+@functools.cache
+def _printed(word: str) -> Image.Image:
     block = Block(word)
     _DRAWINGS[word](block)
     return block.print()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from picdeed.sources.linocut_block import Block, Cut
 from picdeed.sources.linocut_shapes import blob, box, ellipse, half, mirror, path, poly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 def cat(b: Block) -> None:

@@ -60,9 +60,7 @@ class Block:
     def ink(self, *shapes: Points) -> None:
         """Solid ink."""
         for shape in shapes:
-            mask = self._mask(self._cut_edge(shape))
-            self._ink.paste(255, mask=mask)
-            self._cover.paste(255, mask=mask)
+            self._fill(self._cut_edge(shape), 255)
 
     def body(self, shape: Points, cut: Cut | None = None, outline: float = 2.4) -> None:
         """Ink with gouges that follow the form, thick towards the light at the upper left."""
@@ -75,7 +73,7 @@ class Block:
     def clear(self, *shapes: Points) -> None:
         """Cleared paper without an outline."""
         for shape in shapes:
-            self._ink.paste(0, mask=self._mask(self._cut_edge(shape)))
+            ImageDraw.Draw(self._ink).polygon(self._cut_edge(shape), fill=0)
 
     def line(self, path: Points, width: float = 2.4) -> None:
         """A line of ink that ends in points."""
@@ -97,22 +95,26 @@ class Block:
 
     def _shaded(self, shape: Points, cut: Cut | None, outline: float, *, ink: bool) -> None:
         edge = self._cut_edge(shape)
-        mask = self._mask(edge)
-        self._cover.paste(255, mask=mask)
-        self._ink.paste(255 if ink else 0, mask=mask)
+        self._fill(edge, 255 if ink else 0)
         if cut is not None:
-            marks = Image.new("L", (_FULL, _FULL), 0)
-            draw = ImageDraw.Draw(marks)
-            for path in _paths(shape, cut, self._rng):
-                width = cut.width * self._light(shape, path, cut, toward=ink)
-                if width > cut.width / 6:
-                    draw.polygon(_taper(path, width), fill=255)
-            marks = ImageChops.darker(marks, mask)
-            self._ink.paste(0 if ink else 255, mask=marks)
+            self._hatch(shape, edge, cut, ink=ink)
         if outline:
-            draw = ImageDraw.Draw(self._ink)
-            scaled = [(x * _UNIT, y * _UNIT) for x, y in edge]
-            draw.line([*scaled, *scaled[:2]], fill=255, width=round(outline * _UNIT), joint="curve")
+            ImageDraw.Draw(self._ink).line(
+                [*edge, *edge[:2]], fill=255, width=round(outline * _UNIT), joint="curve"
+            )
+
+    def _hatch(self, shape: Points, edge: Points, cut: Cut, *, ink: bool) -> None:
+        """Marks inside an edge only; both are drawn on a piece as large as the shape."""
+        left, top, right, bottom = (int(bound) for bound in _box(edge))
+        inside = Image.new("L", (right - left + 2, bottom - top + 2), 0)
+        marks = inside.copy()
+        ImageDraw.Draw(inside).polygon([(x - left, y - top) for x, y in edge], fill=255)
+        draw = ImageDraw.Draw(marks)
+        for path in _paths(shape, cut, self._rng):
+            width = cut.width * self._light(shape, path, cut, toward=ink)
+            if width > cut.width / 6:
+                draw.polygon([(x - left, y - top) for x, y in _taper(path, width)], fill=255)
+        self._ink.paste(0 if ink else 255, (left, top), ImageChops.darker(marks, inside))
 
     def _light(self, shape: Points, path: Points, cut: Cut, *, toward: bool) -> float:
         """0 to 1: how strongly a mark is cut, by where it lies in its shape."""
@@ -129,17 +131,16 @@ class Block:
         return min(max(strength, 0.0), 1.0) * self._rng.uniform(0.8, 1.1)
 
     def _cut_edge(self, shape: Points) -> list[Point]:
-        """The knife's edge: short straight facets that stray a little from the line."""
+        """The knife's edge in block pixels: short facets that stray a little from the line."""
         edge = []
         for (x, y), (nx, ny) in _even(shape, 2.6):
             stray = self._rng.uniform(-0.38, 0.38)
-            edge.append((x + nx * stray, y + ny * stray))
+            edge.append(((x + nx * stray) * _UNIT, (y + ny * stray) * _UNIT))
         return edge
 
-    def _mask(self, edge: Points) -> Image.Image:
-        mask = Image.new("L", (_FULL, _FULL), 0)
-        ImageDraw.Draw(mask).polygon([(x * _UNIT, y * _UNIT) for x, y in edge], fill=255)
-        return mask
+    def _fill(self, edge: Points, value: int) -> None:
+        ImageDraw.Draw(self._ink).polygon(edge, fill=value)
+        ImageDraw.Draw(self._cover).polygon(edge, fill=255)
 
     def _stroke(self, path: Points, width: float, fill: int) -> None:
         shape = _taper(path, width * self._rng.uniform(0.9, 1.1))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Point = tuple[float, float]
 
@@ -84,14 +87,12 @@ def turned(points: Sequence[Point], degrees: float, x: float = 50, y: float = 50
     ]
 
 
-def star(
-    x: float, y: float, outer: float, inner: float, tips: int, turn: float = -90
-) -> list[Point]:
-    """A star's outline."""
+def star(x: float, y: float, outer: float, inner: float, tips: int) -> list[Point]:
+    """A star with one tip upwards."""
     points = []
     for step in range(2 * tips):
         radius = inner if step % 2 else outer
-        angle = math.radians(turn + step * 180 / tips)
+        angle = math.radians(step * 180 / tips - 90)
         points.append((x + radius * math.cos(angle), y + radius * math.sin(angle)))
     return points
 

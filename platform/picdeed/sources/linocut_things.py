@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from picdeed.sources.linocut_block import Block, Cut
 from picdeed.sources.linocut_shapes import (
@@ -16,6 +16,9 @@ from picdeed.sources.linocut_shapes import (
     star,
     turned,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 def heart(b: Block) -> None:

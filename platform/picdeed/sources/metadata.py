@@ -12,15 +12,17 @@ import json
 import os
 import posixpath
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from picdeed.core.errors import SourceError, UsageError
 from picdeed.core.limits import DEFAULT, Limits
 from picdeed.sources import debian
 from picdeed.sources.items import FIELDS, Statement, clean_text, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 BESIDE = ("metadata.jsonl", "metadata.csv")
 """Tables that are found by themselves, as in Hugging Face's imagefolder."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from enum import StrEnum
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from picdeed.core.errors import UnreadablePicture, UsageError
 from picdeed.core.limits import DEFAULT, Limits
@@ -14,7 +13,12 @@ from picdeed.sources.huggingface import card_statements
 from picdeed.sources.items import HEAD, Found, has_picture_suffix, shown
 from picdeed.sources.metadata import BESIDE, read_table
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
 _PARQUET = b"PAR1"
+_ZIP = b"PK\x03\x04"
 
 
 class SourceKind(StrEnum):
@@ -111,7 +115,9 @@ def _kind(path: Path, is_picture: Callable[[bytes], bool]) -> SourceKind:
         return SourceKind.PICTURE
     if head.startswith(_PARQUET):
         return SourceKind.PARQUET
-    return SourceKind.ARCHIVE if archive.is_archive(path) else SourceKind.PICTURE
+    # A broken archive is told by its name or first bytes, so that opening it says what is wrong.
+    claims = path.name.lower().endswith(folder.ARCHIVES) or head.startswith(_ZIP)
+    return SourceKind.ARCHIVE if claims or archive.is_archive(path) else SourceKind.PICTURE
 
 
 def _read_card(root: Path, annotations: Annotations, limits: Limits) -> None:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import functools
 import posixpath
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from picdeed.core.errors import SourceError, UnreadablePicture
-from picdeed.sources.annotations import Reading
 from picdeed.sources.items import FIELDS, Found, Item, Refused, Skipped, Statement, shown
 from picdeed.sources.metadata import fields_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
     import pyarrow as pa
+
+    from picdeed.sources.annotations import Reading
 
 _ROWS = 16
 _COLUMNS = (*FIELDS, "text")

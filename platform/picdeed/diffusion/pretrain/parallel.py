@@ -71,6 +71,9 @@ def _watch(processes: list[Any], said: Any, progress: Progress) -> None:
 
 
 def _enter(task: Task, arguments: tuple[Any, ...], worker: Worker, store: Path, said: Any) -> None:
+    # A session of its own: Ctrl-C reaches the parent only, which ends the workers, and a busy
+    # Linux shares its processors between sessions, so each worker gets the share of one.
+    os.setsid()
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
     # Loopback by name: gloo else looks up the host's name, which need not resolve.

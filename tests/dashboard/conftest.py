@@ -1,0 +1,84 @@
+"""A registry with a little of everything that needs no training, and pages that read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from picdeed.flow import pipeline
+from picdeed.registry import ledger
+from picdeed.registry.outputs import Output
+from picdeed.testing import tiny_pictures, tiny_registry
+from picdeed_ui import data
+
+MAIN = Path(__file__).resolve().parents[2] / "dashboard" / "main.py"
+# What a caption, a file name or a prompt may hold.
+HOSTILE = '<img src=x onerror="alert(1)"> **bold** [go](http://evil.example) :red[x] :material/face:'
+WAIT = 120
+
+
+@pytest.fixture
+def opened(tmp_path, monkeypatch):
+    """An empty registry that the pages find."""
+    registry = tiny_registry(tmp_path / "registry")
+    monkeypatch.setenv("PICDEED_REGISTRY", str(registry.root))
+    data._opened.cache_clear()
+    yield registry
+    data._opened.cache_clear()
+
+
+@pytest.fixture
+def filled(opened, tmp_path):
+    """Nine pictures: seven CC0, one without a licence, one whose caption is hostile."""
+    folder = tiny_pictures(tmp_path / "pictures", 7)
+    tiny_pictures(folder, 1, {"author": "Nobody"}, first=8)
+    tiny_pictures(folder, 1, {"license": "CC0-1.0", "caption": HOSTILE}, first=9)
+    pipeline.register(opened, folder, "tiny")
+    return opened
+
+
+@pytest.fixture
+def page():
+    """Run one page to its end; fails on an exception that a user would meet."""
+
+    def run(name: str, **query: str) -> AppTest:
+        app = AppTest.from_file(str(MAIN), default_timeout=WAIT).run()
+        assert not app.exception, app.exception
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.switch_page(f"picdeed_ui/pages/{name}.py").run()
+        assert not app.exception, app.exception
+        return app
+
+    return run
+
+
+def shown(app: AppTest) -> str:
+    """All that a page says, in one string: its HTML, its messages, its headings."""
+    said = [getattr(one.proto, "body", "") for one in app.get("html")]
+    for kind in ("title", "header", "subheader", "markdown", "caption", "error", "info", "success", "warning"):
+        said += [str(one.value) for one in app.get(kind)]
+    return "\n".join(said)
+
+
+def held(registry, **row: object) -> str:
+    """Record one output that no adapter drew; its signed bytes are `row["data"]`, or it is held."""
+    with registry.read() as session:
+        base = data.bases.all_bases(session)[0].id
+    blob = row.get("data")
+    made = Output(
+        id="out_" + "ab" * 32,
+        base_id=base,
+        recipe={"steps": 20, "guidance": 2.5, "sampler": "ddim"},
+        prompt=str(row["prompt"]),
+        seed=7,
+        pixel_sha256="cd" * 32,
+        sha256=registry.blobs.put(blob) if isinstance(blob, bytes) else None,
+        state="good" if blob else "held",
+        created_at="2026-01-01T00:00:00+00:00",
+    )
+    with registry.write() as session:
+        ledger.write(session, "generate.drawn", {"outputs": [made.id]}, [made])
+    return made.id

@@ -1,0 +1,196 @@
+"""Is every packet found, wherever a tool put it, and is a hidden one at least noticed?"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from picdeed.core.limits import Limits
+from picdeed.imaging.decode import decode
+from picdeed.imaging.metadata import embedded
+
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+    b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
+    b'xmlns:plus="http://ns.useplus.org/ldf/xmp/1.0/" plus:DataMining='
+    b'"http://ns.useplus.org/ldf/vocab/DMI-PROHIBITED"/></rdf:RDF></x:xmpmeta>'
+)
+OTHER = XMP.replace(b"DMI-PROHIBITED", b"DMI-ALLOWED")
+
+
+def small() -> Image.Image:
+    return Image.linear_gradient("L").resize((24, 16)).convert("RGB")
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    crc = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + crc
+
+
+def put_in_png(data: bytes, *chunks: bytes, late: bool = False) -> bytes:
+    at = data.index(b"IEND") - 4 if late else 33
+    return data[:at] + b"".join(chunks) + data[at:]
+
+
+def put_in_jpeg(data: bytes, *contents: bytes, marker: int = 0xE1) -> bytes:
+    segments = b"".join(
+        bytes((0xFF, marker)) + struct.pack(">H", len(content) + 2) + content
+        for content in contents
+    )
+    return data[:2] + segments + data[2:]
+
+
+def read(data: bytes, limits: Limits | None = None):
+    limits = limits or Limits()
+    return embedded(data, decode(data, limits).media_type, limits)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "TIFF", "AVIF", "PNG"])
+def test_a_packet_where_the_specification_puts_it(encode, form):
+    if form == "PNG":
+        info = PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", XMP.decode())
+        data = encode(small(), form, pnginfo=info)
+    elif form == "TIFF":
+        data = encode(small(), form, tiffinfo={700: XMP})
+    else:
+        data = encode(small(), form, xmp=XMP)
+    found = read(data)
+    assert found.packets == (XMP,)
+    assert not found.xmp_net
+    assert found.unreadable == ()
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(
+    "text",
+    [
+        chunk(b"tEXt", b"XML:com.adobe.xmp\0" + XMP),
+        chunk(b"zTXt", b"XML:com.adobe.xmp\0\0" + zlib.compress(XMP)),
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP),
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0en\0key\0" + zlib.compress(XMP)),
+        chunk(
+            b"zTXt",
+            b"Raw profile type xmp\0\0"
+            + zlib.compress(b"\nxmp\n%8d\n" % len(XMP) + XMP.hex().encode() + b"\n"),
+        ),
+    ],
+    ids=["tEXt", "zTXt", "iTXt", "packed iTXt", "raw profile"],
+)
+def test_png_texts_in_front_of_and_behind_the_pixels(encode, text, late):
+    found = read(put_in_png(encode(small(), "PNG"), text, late=late))
+    assert found.packets == (XMP,)
+    assert not found.xmp_net
+
+
+def test_a_second_packet_is_not_lost(encode):
+    info = [chunk(b"tEXt", b"XML:com.adobe.xmp\0" + each) for each in (XMP, OTHER, XMP)]
+    found = read(put_in_png(encode(small(), "PNG"), *info))
+    assert found.packets == (XMP, OTHER)
+    jpeg = [b"http://ns.adobe.com/xap/1.0/\0" + each for each in (XMP, OTHER)]
+    assert read(put_in_jpeg(encode(small(), "JPEG"), *jpeg)).packets == (XMP, OTHER)
+
+
+def test_extended_xmp_is_put_together_in_its_order(encode):
+    head = b"http://ns.adobe.com/xmp/extension/\0" + b"A" * 32 + struct.pack(">I", len(OTHER))
+    parts = [head + struct.pack(">I", at) + OTHER[at : at + 90] for at in range(0, len(OTHER), 90)]
+    main = b"http://ns.adobe.com/xap/1.0/\0" + XMP
+    whole = read(put_in_jpeg(encode(small(), "JPEG"), main, *reversed(parts)))
+    assert whole.packets == (XMP, OTHER)
+    assert not whole.xmp_net
+    torn = read(put_in_jpeg(encode(small(), "JPEG"), main, *parts[1:]))
+    assert torn.packets == (XMP,)
+    assert torn.xmp_net
+    assert torn.unreadable == ("xmp",)
+
+
+def test_a_packet_in_exif(encode):
+    exif = Image.Exif()
+    exif[700] = XMP
+    found = read(encode(small(), "JPEG", exif=exif))
+    assert found.packets == (XMP,)
+
+
+@pytest.mark.parametrize("code", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_the_net_catches_what_no_parser_gave(encode, code):
+    hidden = XMP.decode().encode(code)
+    comment = read(put_in_jpeg(encode(small(), "JPEG"), hidden, marker=0xFE))
+    assert (comment.packets, comment.xmp_net) == ((), True)
+    assert read(encode(small(), "JPEG") + hidden).xmp_net
+    assert read(put_in_png(encode(small(), "PNG"), chunk(b"prVt", hidden))).xmp_net
+
+
+def test_the_net_sees_beyond_a_packet_that_was_read(encode):
+    data = encode(small(), "JPEG", xmp=XMP)
+    assert not read(data).xmp_net
+    assert read(data + OTHER).xmp_net
+
+
+def test_a_gif_packet_is_noticed(encode):
+    data = encode(small(), "GIF")
+    at = data.index(b"\x2c", 13 + 3 * 2)
+    pieces = b"".join(
+        bytes((len(XMP[i : i + 250]),)) + XMP[i : i + 250] for i in range(0, len(XMP), 250)
+    )
+    found = embedded(
+        data[:at] + b"\x21\xff\x0bXMP DataXMP" + pieces + b"\0" + data[at:], "image/gif"
+    )
+    assert found.xmp_net
+
+
+def test_marks_in_packed_texts_and_texts_beyond_the_limit_are_noticed(encode):
+    png = encode(small(), "PNG")
+    packed = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"plus:DataMining no"))
+    assert read(put_in_png(png, packed)).xmp_net
+    bomb = chunk(b"zTXt", b"XML:com.adobe.xmp\0\0" + zlib.compress(XMP + bytes(5000)))
+    assert embedded(put_in_png(png, bomb), "image/png", Limits(xmp_bytes=2_000)).xmp_net
+    assert read(encode(small(), "JPEG", xmp=XMP), Limits(xmp_bytes=100)).xmp_net
+    broken = chunk(b"zTXt", b"XML:com.adobe.xmp\0\0no zlib")
+    assert embedded(put_in_png(png, broken), "image/png").xmp_net
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_exif_fields(encode, form):
+    exif = Image.Exif()
+    exif[0x8298], exif[0x013B], exif[0x010E] = "(c) Ada \0 Ltd", "Ada", "A hill"
+    found = read(encode(small(), form, exif=exif))
+    assert found.exif_copyright.startswith("(c) Ada")
+    assert "\0" not in found.exif_copyright
+    assert (found.exif_artist, found.exif_description) == ("Ada", "A hill")
+
+
+def test_exif_behind_the_pixels_of_a_png(encode):
+    exif = Image.Exif()
+    exif[0x8298] = "(c) late"
+    late = chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
+    found = embedded(put_in_png(encode(small(), "PNG"), late, late=True), "image/png")
+    assert found.exif_copyright == "(c) late"
+
+
+def test_iptc_fields(encode):
+    fields = {(2, 116): "© Grün".encode(), (2, 80): b"Ada", (2, 120): b"A hill"}
+    iptc = b"".join(
+        bytes((0x1C, *key)) + struct.pack(">H", len(text)) + text for key, text in fields.items()
+    )
+    resource = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc
+    resource += b"\0" * (len(iptc) % 2)
+    found = read(put_in_jpeg(encode(small(), "JPEG"), b"Photoshop 3.0\0" + resource, marker=0xED))
+    assert found.iptc == {"copyright": "© Grün", "byline": "Ada", "caption": "A hill"}
+
+
+def test_broken_metadata_is_reported_and_never_raises(encode):
+    data = put_in_jpeg(
+        encode(small(), "JPEG"), b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\x82\x98" * 9
+    )
+    found = embedded(data, "image/jpeg")
+    assert found.unreadable == ("exif",)
+    assert found.exif_copyright is None
+
+
+def test_a_file_that_says_nothing(encode):
+    found = read(encode(small(), "PNG"))
+    assert (found.xmp, found.packets, found.xmp_net, found.iptc) == (None, (), False, {})
