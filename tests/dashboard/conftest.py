@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from picdeed.core.events import Event
 from picdeed.flow import pipeline
 from picdeed.registry import ledger
 from picdeed.registry.outputs import Output
@@ -55,30 +56,47 @@ def page():
     return run
 
 
-def shown(app: AppTest) -> str:
+@pytest.fixture
+def hostile() -> str:
+    return HOSTILE
+
+
+def said_by(app: AppTest) -> str:
     """All that a page says, in one string: its HTML, its messages, its headings."""
     said = [getattr(one.proto, "body", "") for one in app.get("html")]
-    for kind in ("title", "header", "subheader", "markdown", "caption", "error", "info", "success", "warning"):
+    for kind in ("title", "subheader", "markdown", "caption", "error", "info", "success", "warning"):
         said += [str(one.value) for one in app.get(kind)]
     return "\n".join(said)
 
 
-def held(registry, **row: object) -> str:
-    """Record one output that no adapter drew; its signed bytes are `row["data"]`, or it is held."""
-    with registry.read() as session:
-        base = data.bases.all_bases(session)[0].id
-    blob = row.get("data")
+@pytest.fixture
+def said():
+    return said_by
+
+
+@pytest.fixture
+def output(opened):
+    """Record an output: output(prompt, signed bytes or None) -> its id."""
+
+    def put(prompt: str, blob: bytes | None = None) -> str:
+        return put_output(opened, prompt, blob)
+
+    return put
+
+
+def put_output(registry, prompt: str, blob: bytes | None = None) -> str:
+    """Record one output that no adapter drew; without `blob` it is held back."""
     made = Output(
         id="out_" + "ab" * 32,
-        base_id=base,
+        base_id=data.all_bases()[0].id,
         recipe={"steps": 20, "guidance": 2.5, "sampler": "ddim"},
-        prompt=str(row["prompt"]),
+        prompt=prompt,
         seed=7,
         pixel_sha256="cd" * 32,
-        sha256=registry.blobs.put(blob) if isinstance(blob, bytes) else None,
+        sha256=registry.blobs.put(blob) if blob else None,
         state="good" if blob else "held",
         created_at="2026-01-01T00:00:00+00:00",
     )
     with registry.write() as session:
-        ledger.write(session, "generate.drawn", {"outputs": [made.id]}, [made])
+        ledger.write(session, Event.GENERATE_DRAWN, {"outputs": [made.id]}, [made])
     return made.id

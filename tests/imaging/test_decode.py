@@ -59,7 +59,7 @@ def test_a_picture_of_too_many_pixels_is_refused_before_its_pixels(monkeypatch, 
     data = blank_png(20_000, 20_000)
     assert len(data) < 60_000
     loaded = []
-    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: loaded.append(image))
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: loaded.append(image.size))
     with pytest.raises(UnreadablePicture, match="picture_pixels") as caught:
         decode(data)
     assert caught.value.reason == "too-many-pixels"

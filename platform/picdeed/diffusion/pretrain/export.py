@@ -21,10 +21,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from picdeed.core import ids
+from picdeed.diffusion.models import check_base
 from picdeed.diffusion.pretrain import autoencoder, denoiser, loop, vocabulary
 from picdeed.diffusion.pretrain.recipe import Recipe, TrainingPicture
 
 DEED = "deed.json"
+LICENSE = "Apache-2.0"
 CARD = "README.md"
 NOTICE = "NOTICE"
 _VERSIONS = ("torch", "diffusers", "transformers", "safetensors", "numpy", "pillow")
@@ -62,6 +64,7 @@ def write(
         if path.is_file()
     }
     deed = _deed(recipe, pictures, steps, files, snapshot)
+    deed |= {"license": LICENSE, "sha256": check_base(beside).sha256}
     (beside / DEED).write_text(json.dumps(deed, indent=2, sort_keys=True) + "\n", "utf-8")
     (beside / CARD).write_text(_card(recipe, pictures, steps), "utf-8")
     (beside / NOTICE).write_text(_notice(recipe), "utf-8")
