@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from picdeed.testing import tiny_pictures, tiny_registry
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,9 @@ from picdeed_ui import data
 
 MAIN = Path(__file__).resolve().parents[2] / "dashboard" / "main.py"
 # What a caption, a file name or a prompt may hold.
-HOSTILE = '<img src=x onerror="alert(1)"> **bold** [go](http://evil.example) :red[x] :material/face:'
+HOSTILE = (
+    '<img src=x onerror="alert(1)"> **bold** [go](http://evil.example) :red[x] :material/face:'
+)
 WAIT = 120
 
 
@@ -41,7 +43,7 @@ def filled(opened, tmp_path):
 
 
 @pytest.fixture
-def page():
+def go():
     """Run one page to its end; fails on an exception that a user would meet."""
 
     def run(name: str, **query: str) -> AppTest:
@@ -64,7 +66,16 @@ def hostile() -> str:
 def said_by(app: AppTest) -> str:
     """All that a page says, in one string: its HTML, its messages, its headings."""
     said = [getattr(one.proto, "body", "") for one in app.get("html")]
-    for kind in ("title", "subheader", "markdown", "caption", "error", "info", "success", "warning"):
+    for kind in (
+        "title",
+        "subheader",
+        "markdown",
+        "caption",
+        "error",
+        "info",
+        "success",
+        "warning",
+    ):
         said += [str(one.value) for one in app.get(kind)]
     return "\n".join(said)
 

@@ -8,8 +8,8 @@ def check(app, around=""):
     return app.button[0].click().run()
 
 
-def test_an_untouched_registry_holds(filled, page, said):
-    app = page("audit")
+def test_an_untouched_registry_holds(filled, go, said):
+    app = go("audit")
     assert "Not checked in this session yet." in said(app)
     app = check(app)
     assert "holds" in app.success[0].value
@@ -17,23 +17,23 @@ def test_an_untouched_registry_holds(filled, page, said):
     assert "not tamper-proof" not in said(app)
 
 
-def test_damaged_bytes_are_a_problem(filled, page, said):
+def test_damaged_bytes_are_a_problem(filled, go, said):
     victim = data.page_of(None, None, None, None).items[0].picture
     filled.blobs.path(victim.sha256).chmod(0o600)
     filled.blobs.path(victim.sha256).write_bytes(b"other bytes")
-    app = check(page("audit"))
+    app = check(go("audit"))
     assert "1 problem found" in app.error[0].value
     assert "blob-altered" in said(app)
     assert victim.id in said(app)
 
 
-def test_an_id_that_nobody_knows(filled, page):
-    app = check(page("audit"), "snp_ffff")
+def test_an_id_that_nobody_knows(filled, go):
+    app = check(go("audit"), "snp_ffff")
     assert "snp" in app.error[0].value
     assert not app.success
 
 
-def test_around_one_picture(filled, page):
+def test_around_one_picture(filled, go):
     one = data.page_of(None, None, None, None).items[0].picture
-    app = check(page("audit"), one.id)
+    app = check(go("audit"), one.id)
     assert "around" in app.success[0].value

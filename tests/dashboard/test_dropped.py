@@ -17,7 +17,15 @@ def test_files_lie_there_for_as_long_as_they_are_read(tmp_path):
 
 
 def test_names_that_point_elsewhere_are_tamed(tmp_path):
-    names = ["../../up.png", "/etc/passwd", "C:\\x\\win.png", "..", "", "nul\0.png", "x" * 400 + ".png"]
+    names = [
+        "../../up.png",
+        "/etc/passwd",
+        "C:\\x\\win.png",
+        "..",
+        "",
+        "nul\0.png",
+        "x" * 400 + ".png",
+    ]
     place, held = listed(tmp_path, [(name, bytes([n])) for n, name in enumerate(names)])
     assert len(held) == len(names)
     assert {"up.png", "passwd", "win.png", "nul.png"} <= set(held)

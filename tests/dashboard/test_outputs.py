@@ -15,40 +15,40 @@ def unsigned() -> bytes:
     return stream.getvalue()
 
 
-def test_nothing_drawn_yet_but_the_base_can(opened, page, said):
-    app = page("outputs")
+def test_nothing_drawn_yet_but_the_base_can(opened, go, said):
+    app = go("outputs")
     assert "Nothing was drawn yet." in said(app)
     assert app.selectbox[0].options == ["sprig alone"]
 
 
-def test_an_empty_prompt_draws_nothing(opened, page):
-    app = page("outputs")
+def test_an_empty_prompt_draws_nothing(opened, go):
+    app = go("outputs")
     app.text_input[0].set_value("   ")
     app.button[0].click().run()
     assert "prompt is empty" in app.error[0].value
 
 
-def test_an_unknown_output(opened, page):
-    assert len(page("outputs", output="out_ffff").error) == 1
+def test_an_unknown_output(opened, go):
+    assert len(go("outputs", output="out_ffff").error) == 1
 
 
-def test_a_held_output_is_not_shown(opened, page, said, output):
-    text = said(page("outputs", output=output("a key")))
+def test_a_held_output_is_not_shown(opened, go, said, output):
+    text = said(go("outputs", output=output("a key")))
     assert "held back" in text
-    assert "pd-mount" not in text
+    assert '<div class="pd-mount">' not in text
 
 
-def test_a_picture_without_credential_says_so_calmly(opened, page, said, output, unsigned, hostile):
-    text = said(page("outputs", output=output(hostile, unsigned)))
+def test_a_picture_without_credential_says_so_calmly(go, said, output, unsigned, hostile):
+    text = said(go("outputs", output=output(hostile, unsigned)))
     assert '<span class="pd-stamp none">none</span>' in text
     assert html.escape(hostile, quote=True) in text
     assert "<img src=x" not in text
 
 
-def test_a_picture_whose_bytes_are_gone(opened, page, said, output, unsigned):
+def test_a_picture_whose_bytes_are_gone(opened, go, said, output, unsigned):
     identity = output("a key", unsigned)
     for path in (opened.root / "blobs").rglob("*"):
         if path.is_file():
             path.unlink()
-    app = page("outputs", output=identity)
+    app = go("outputs", output=identity)
     assert "unreadable" in said(app)

@@ -3,14 +3,14 @@ from __future__ import annotations
 import shutil
 
 
-def test_an_empty_registry_says_where_to_begin(opened, page, said):
-    app = page("overview")
+def test_an_empty_registry_says_where_to_begin(opened, go, said):
+    app = go("overview")
     assert "The registry is empty" in said(app)
     assert not app.dataframe
 
 
-def test_numbers_licences_and_the_next_step(filled, page, said):
-    text = said(page("overview"))
+def test_numbers_licences_and_the_next_step(filled, go, said):
+    text = said(go("overview"))
     assert "<b>9</b><span>pictures</span>" in text
     assert "CC0-1.0" in text
     assert "NOASSERTION" in text
@@ -18,20 +18,20 @@ def test_numbers_licences_and_the_next_step(filled, page, said):
     assert "ingest.pictures" in text
 
 
-def test_outputs_are_shown_and_nothing_is_next(filled, page, said, output):
+def test_outputs_are_shown_and_nothing_is_next(filled, go, said, output):
     output("a key", b"bytes")
-    assert "Latest outputs" in said(page("overview"))
+    assert "Latest outputs" in said(go("overview"))
 
 
-def test_a_registry_that_went_away_is_an_error_with_a_way_out(filled, page, said):
-    page("overview")
+def test_a_registry_that_went_away_is_an_error_with_a_way_out(filled, go, said):
+    go("overview")
     shutil.rmtree(filled.root)
-    app = page("overview")
+    app = go("overview")
     assert len(app.error) == 1
     assert "picdeed init" in said(app)
 
 
-def test_no_registry_at_all(tmp_path, monkeypatch, page):
+def test_no_registry_at_all(tmp_path, monkeypatch, go):
     monkeypatch.setenv("PICDEED_REGISTRY", str(tmp_path / "nowhere"))
-    app = page("audit")
+    app = go("audit")
     assert "nowhere" in app.error[0].value

@@ -21,10 +21,10 @@ def fill(app, folder, dataset, licence=""):
     return app
 
 
-def test_a_dry_run_writes_nothing_and_register_does(opened, page, said, tmp_path):
+def test_a_dry_run_writes_nothing_and_register_does(opened, go, said, tmp_path):
     folder = tiny_pictures(tmp_path / "pictures", 3)
     before = data.counts()
-    app = press(fill(page("register"), folder, "tiny"), "Dry run")
+    app = press(fill(go("register"), folder, "tiny"), "Dry run")
     assert "3 pictures would be registered in tiny" in said(app)
     assert data.counts() == before
     app = press(app, "Register")
@@ -44,19 +44,19 @@ def test_a_dry_run_writes_nothing_and_register_does(opened, page, said, tmp_path
         ("/nowhere", "img_0123456789abcdef", "no name for a dataset"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_changes_nothing(opened, page, folder, dataset, why):
+def test_what_cannot_be_done_is_said_and_changes_nothing(opened, go, folder, dataset, why):
     before = data.counts()
-    app = press(fill(page("register"), folder, dataset), "Register")
+    app = press(fill(go("register"), folder, dataset), "Register")
     assert len(app.error) == 1
     assert why in app.error[0].value.replace("\\", "")
     assert data.counts() == before
 
 
-def test_broken_files_are_listed_with_a_reason_under_their_own_names(opened, page, said, tmp_path):
+def test_broken_files_are_listed_with_a_reason_under_their_own_names(opened, go, said, tmp_path):
     folder = tiny_pictures(tmp_path / "pictures", 1)
     (folder / "<i>no & picture.png").write_text("words")
     (folder / "empty.jpg").write_bytes(b"")
-    app = press(fill(page("register"), folder, "tiny"), "Register")
+    app = press(fill(go("register"), folder, "tiny"), "Register")
     text = said(app)
     assert "&lt;i&gt;no &amp; picture.png" in text
     assert "<i>no" not in text
@@ -64,8 +64,8 @@ def test_broken_files_are_listed_with_a_reason_under_their_own_names(opened, pag
     assert "<b>2</b><span>refused</span>" in text
 
 
-def test_a_licence_that_nobody_can_read_is_kept_and_denied(opened, page, said, tmp_path):
+def test_a_licence_that_nobody_can_read_is_kept_and_denied(opened, go, said, tmp_path):
     folder = tiny_pictures(tmp_path / "pictures", 1, {"author": "A"})
-    app = press(fill(page("register"), folder, "tiny", "free as in beer"), "Register")
+    app = press(fill(go("register"), folder, "tiny", "free as in beer"), "Register")
     assert "DENY" in said(app)
     assert data.counts().pictures == 1

@@ -45,7 +45,7 @@ def test_a_long_table_counts_what_it_does_not_show():
 def test_a_label_cannot_leave_its_box():
     node = Node("out_1", "output", 'x"]; evil [label="\\', "good")
     drawn = dot(Graph((node,), ()), "out_0")
-    assert "evil [label=\"" not in drawn
+    assert 'evil [label="' not in drawn
     assert drawn.count('"') % 2 == 0
     assert "\\\\" not in drawn.replace("\\n", "")
 

@@ -20,7 +20,7 @@ def test_colour_counts_where_something_stands_out_from_the_ground():
 
 def test_dark_is_a_share_of_everything_and_ink_of_what_stands_out():
     found = style_of([disc("black")])
-    assert found.dark == pytest.approx(3.14 * 16 * 16 / 64 / 64, rel=0.05)
+    assert found.dark == pytest.approx(3.14 * 16 * 16 / 64 / 64, rel=0.1)
     assert found.ink == 1
     assert style_of([disc("yellow")]).ink == 0
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from picdeed.flow import pipeline
 from picdeed.registry.session import Registry, open_registry
 from picdeed.testing import tiny_pictures, tiny_registry

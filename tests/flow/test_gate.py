@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from picdeed.core.errors import Denied
 from picdeed.core.resources import bundled
 from picdeed.flow import pipeline
@@ -68,9 +69,7 @@ def test_a_changed_line_of_a_licence_file_changes_the_verdict(
     assert after.decision != before.decision
 
 
-def test_drop_names_the_pictures_that_stand_in_the_way(
-    registry: Registry, tmp_path: Path
-) -> None:
+def test_drop_names_the_pictures_that_stand_in_the_way(registry: Registry, tmp_path: Path) -> None:
     tiny_pictures(tmp_path / "source", 4)
     tiny_pictures(tmp_path / "source", 1, {"license": "CC-BY-NC-4.0"}, first=40)
     done = pipeline.register(registry, tmp_path / "source", "mixed")

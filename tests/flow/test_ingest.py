@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+
 from picdeed.core.errors import UsageError
 from picdeed.flow import pipeline
 from picdeed.registry import claims, datasets, ledger, pictures
@@ -46,8 +47,8 @@ def test_bad_files_are_listed_and_the_good_ones_registered(
     (source / "loop.png").symlink_to(source / "loop.png")
     os.mkfifo(source / "pipe.png")
     (source / "notes.txt").write_text("not a would-be picture")
-    odd = os.path.join(os.fsencode(source), b"caf\xe9.png")
-    with open(odd, "wb") as stream:  # noqa: PTH123 - the name is bytes
+    odd = source / os.fsdecode(b"caf\xe9.png")
+    with odd.open("wb") as stream:
         tiny_picture(50).save(stream, "PNG")
 
     done = pipeline.register(registry, source, "mixed").ingested
@@ -156,9 +157,7 @@ def test_a_bad_dataset_name_is_refused(registry: Registry, tmp_path: Path, name:
         pipeline.register(registry, tiny_pictures(tmp_path / "source", 1), name)
 
 
-def test_a_hugging_face_folder_brings_its_cards_licence(
-    registry: Registry, tmp_path: Path
-) -> None:
+def test_a_hugging_face_folder_brings_its_cards_licence(registry: Registry, tmp_path: Path) -> None:
     source = tiny_pictures(tmp_path / "source", 2, {})
     (source / "README.md").write_text("---\nlicense: cc-by-4.0\n---\n# Drawings\n")
     done = pipeline.register(registry, source, "card")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
 from picdeed.core.errors import Denied, RunFailed, UsageError
 from picdeed.diffusion.recipe import Recipe, load_recipe
 from picdeed.flow import pipeline
@@ -18,7 +20,6 @@ from picdeed.registry import snapshots
 from picdeed.registry.session import Registry, open_registry
 from picdeed.rights.verdict import Use
 from picdeed.testing import tiny_pictures, tiny_registry
-from PIL import Image
 
 QUICK = ("steps=2", "batch=2", "rank=2", "warmup_steps=0", "eval_noises=1")
 
@@ -160,8 +161,9 @@ def test_audit_finds_a_changed_row(lived: Registry) -> None:
     reopened = open_registry(lived.root)
     done = pipeline.audit(reopened, pipeline.trust_of(reopened))
     assert not done.ok
-    assert any("outputs" in problem.subject or "outputs" in problem.message
-               for problem in done.problems)
+    assert any(
+        "outputs" in problem.subject or "outputs" in problem.message for problem in done.problems
+    )
 
 
 @pytest.mark.parametrize("what", ["picture", "output", "adapter"])

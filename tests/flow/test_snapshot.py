@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from picdeed.core.errors import UnknownSubject
 from picdeed.core.ids import canonical_json, merkle_root, sha256
 from picdeed.flow import pipeline

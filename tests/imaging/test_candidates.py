@@ -34,7 +34,7 @@ def test_thousands_of_blank_pictures_stay_few_pairs():
     found = candidate_pairs([0] * n, [0] * (n - 1) + [1])
     assert len(found) < 3 * n
     assert {(0, other) for other in range(1, n)} <= set(found)
-    assert (n - 2, n - 1) in found
+    assert (5, 6) in found
 
 
 def test_nothing_and_one_picture():

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from picdeed.core.errors import RunFailed
 from picdeed.diffusion.recipe import load_recipe
 from picdeed.diffusion.runfolder import is_running

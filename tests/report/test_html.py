@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from picdeed.core.errors import UsageError
 from picdeed.flow.audit import Audited, Problem
 from picdeed.report.html import LIMITS, as_html, content_of, write_audit

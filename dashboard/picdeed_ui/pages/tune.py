@@ -7,10 +7,10 @@ import streamlit as st
 from picdeed.core.errors import PicdeedError
 from picdeed.diffusion.recipe import default_preset, load_recipe
 from picdeed.flow import pipeline
-from picdeed.jobs import launch, watch
+from picdeed.jobs import watch
 from picdeed.rights.verdict import Use
 from picdeed_ui import data
-from picdeed_ui.parts.runs import LIVE, shown_runs
+from picdeed_ui.parts.runs import is_live, shown_runs, start_process
 from picdeed_ui.parts.words import (
     Stamp,
     plain,
@@ -165,8 +165,7 @@ def start(gated: pipeline.Gated, base: str, steps: int, seed: int) -> None:
     if prepared.state == "succeeded":
         st.toast("The same run was finished before; here it is.")
     elif watch.one_run(registry, prepared.run).state != "running":
-        launch.background(registry.root, prepared.run)
-        st.session_state["launched"] = prepared.run
+        start_process(prepared.run)
 
 
 st.title("Fine-tune")
@@ -188,5 +187,5 @@ if not sizes:
 freeze()
 train(ask())
 st.subheader("Runs")
-live = any(view.state in LIVE for view in watch.all_runs(registry))
+live = any(map(is_live, watch.all_runs(registry)))
 st.fragment(shown_runs, run_every=2 if live else None)(polling=live)

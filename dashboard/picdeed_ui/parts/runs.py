@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from picdeed.core.errors import PicdeedError
+from picdeed.diffusion.runfolder import read_json
 from picdeed.flow import pipeline
 from picdeed.jobs import launch, watch
 from picdeed_ui import data
@@ -22,8 +23,30 @@ STOPPED = ("interrupted", "failed", "cancelled")
 SHOWN = 8
 SMOOTH = 0.9
 POINTS = 400
-# A process needs seconds to import torch before its first heartbeat; after these it is overdue.
+# A process needs seconds to import torch before its first heartbeat, and to record its end after
+# the last one; after these seconds of silence it is overdue.
 PATIENCE = 60.0
+
+
+def is_live(view: RunView) -> bool:
+    """Whether something may still happen to this run by itself, so that the page keeps looking.
+
+    Before the first and after the last heartbeat of a process nobody holds the run's folder; for
+    that moment it looks interrupted.
+    """
+    if view.state in LIVE:
+        return True
+    if view.state != "interrupted":
+        return False
+    launched = st.session_state.get("launched", {}).get(view.id, 0.0)
+    return time.monotonic() - launched < PATIENCE or _silence(view) < PATIENCE
+
+
+def start_process(run: str) -> None:
+    """One process takes the run to its end, whatever becomes of this page."""
+    launch.background(data.registry().root, run)
+    st.session_state["watched"] = run
+    st.session_state.setdefault("launched", {})[run] = time.monotonic()
 
 
 def shown_runs(*, polling: bool) -> None:
@@ -32,7 +55,7 @@ def shown_runs(*, polling: bool) -> None:
     if not views:
         words("note", "No run yet.")
         return
-    if polling and not any(view.state in LIVE for view in views):
+    if polling and not any(map(is_live, views)):
         st.rerun()  # the whole page: it stops polling, and the detail below is final
     known = {view.id: view for view in views}
     watched = st.session_state.get("watched")
@@ -57,9 +80,10 @@ def shown_runs(*, polling: bool) -> None:
 def _line(view: RunView, *, chosen: bool) -> str:
     share = round(100 * min(1.0, view.step / max(1, view.steps)))
     standing = "" if view.standing == "good" else stamp(view.standing)
+    state = "running" if is_live(view) and view.state not in LIVE else view.state
     name = f"<b>{text(short(view.id))}</b>" if chosen else text(short(view.id))
     return (
-        f'<tr><td title="{text(view.id)}">{name}</td><td>{stamp(view.state)} {standing}</td>'
+        f'<tr><td title="{text(view.id)}">{name}</td><td>{stamp(state)} {standing}</td>'
         f'<td class="n">{view.step} of {view.steps}</td>'
         f'<td class="bar"><div class="pd-bar" style="width:{share}%"></div></td>'
         f"<td>{text(view.started_at[:19].replace('T', ' '))}</td></tr>"
@@ -80,22 +104,28 @@ def _detail(view: RunView) -> None:
         _outcome(view, done)
     if view.error:
         st.error(plain(view.error))
-    stuck = view.state == "queued" and _overdue(view)
-    if view.state in STOPPED or stuck:
+    stuck = view.state == "queued" and _age(view.started_at) > PATIENCE
+    if stuck or (view.state in STOPPED and not is_live(view)):
         told = data.last_words(folder) if folder else ""
         if told:
             with st.expander("Its last words"):
                 st.code(told, language=None, wrap_lines=True)
         if st.button("Go on from the last checkpoint", key=f"resume-{view.id}"):
-            launch.background(registry.root, view.id)
-            st.session_state["watched"] = view.id
-            time.sleep(1.0)  # the process takes the run before the page looks again
+            start_process(view.id)
             st.rerun()
 
 
-def _overdue(view: RunView) -> bool:
-    started = datetime.fromisoformat(view.started_at)
-    return (datetime.now(UTC) - started).total_seconds() > PATIENCE
+def _silence(view: RunView) -> float:
+    """Seconds since the run's last heartbeat."""
+    try:
+        beat = read_json(watch.folder_of(data.registry(), view.id) / "heartbeat")
+    except PicdeedError:
+        beat = None
+    return _age(str(beat["at"])) if beat and "at" in beat else float("inf")
+
+
+def _age(moment: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
 
 
 def _curve(log: list[dict[str, float]]) -> None:

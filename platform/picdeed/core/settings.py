@@ -16,5 +16,3 @@ class Settings(BaseSettings):
     blobs: str | None = None
     cache: Path | None = None
     threads: int | None = None
-
-

@@ -55,7 +55,12 @@ class Evidence:
 
     def document(self) -> dict[str, Any]:
         """JSON values, with `ratio` and `learned`."""
-        return {**asdict(self), "ratio": self.ratio, "learned": self.learned}
+        return {
+            **asdict(self),
+            "per_t": [asdict(loss) for loss in self.per_t],
+            "ratio": self.ratio,
+            "learned": self.learned,
+        }
 
 
 def why_none(held_out: Sequence[Trainee]) -> str | None:

@@ -21,7 +21,9 @@ from picdeed.core.resources import bundled
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 FEED_FORWARD = ("ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
 CONVOLUTIONS = ("conv1", "conv2", "conv_shortcut")
-TARGETS = frozenset(ATTENTION + FEED_FORWARD + CONVOLUTIONS + ("conv_in", "conv_out", "conv"))
+TARGETS = frozenset(
+    ATTENTION + FEED_FORWARD + CONVOLUTIONS + ("conv_in", "conv_out", "conv", "time_emb_proj")
+)
 # Which preset a base gets when nobody names one.
 _DEFAULTS = {"sprig": "demo"}
 

@@ -130,7 +130,16 @@ def run_demo(where: Path, launch: Launch, *, progress: Progress = silent) -> Dem
         revoked_impact=impact,
         seconds=clock.seconds,
         stopped=_stopped(registry, drawn, registered, frozen),
-        table=_table(registered, frozen, gated, trained, len(outputs), intact, audited, impact),
+        table=_table(
+            registered=registered,
+            frozen=frozen,
+            gated=gated,
+            trained=trained,
+            drawn=len(outputs),
+            intact=intact,
+            audited=audited,
+            impact=impact,
+        ),
         next_commands=_next(where, outputs),
     )
 
@@ -184,6 +193,7 @@ def _stopped(
 
 
 def _table(
+    *,
     registered: pipeline.Registered,
     frozen: pipeline.Snapshotted,
     gated: pipeline.Gated,
@@ -195,15 +205,12 @@ def _table(
 ) -> tuple[tuple[str, str], ...]:
     left = ", ".join(f"{n} {why}" for why, n in frozen.left_out.items())
     loss = trained.loss or {}
+    learned = f"{loss.get('base', 0):.4f} -> {loss.get('adapter', 0):.4f}"
     return (
         ("ingest", f"{registered.ingested.registered} pictures, {registered.ingested.known} known"),
         ("snapshot", f"{frozen.snapshot}: {frozen.members} members (left out: {left})"),
         ("gate", f"{gated.verdict} for {', '.join(gated.uses)} ({gated.decision[:16]})"),
-        (
-            "train",
-            f"{trained.steps} steps, {trained.steps_per_second:.2f} a second; held-out loss "
-            f"{loss.get('base', 0):.4f} -> {loss.get('adapter', 0):.4f}",
-        ),
+        ("train", f"{trained.steps} steps, held-out loss {learned}"),
         ("generate", f"{drawn} pictures of subjects that the adapter never saw"),
         ("verify", f"{intact} of {drawn} intact, signed with a development certificate"),
         ("audit", f"{'ok' if audited.ok else 'NOT ok'}, {audited.events} events"),

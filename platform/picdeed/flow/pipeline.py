@@ -27,12 +27,12 @@ from picdeed.flow.gate import Gated, gate, require_open
 from picdeed.flow.generate import Wish, generate
 from picdeed.flow.ingest import Ingested, ingest
 from picdeed.flow.init import Initialised, init
-from picdeed.flow.license import Licensed, license  # noqa: A004 - the stage's word
+from picdeed.flow.license import Licensed, license
 from picdeed.flow.revoke import Ground, Revoked, revoke
 from picdeed.flow.snapshot import Query, Snapshotted, snapshot
+from picdeed.flow.statements import Given
 from picdeed.flow.train import Launch, Trained, finish, prepare, show, train
 from picdeed.flow.verify import Verified, verify
-from picdeed.flow.statements import Given
 from picdeed.registry import bases, datasets, subjects
 from picdeed.registry import claims as claim_rows
 from picdeed.registry.lineage import Graph, graph

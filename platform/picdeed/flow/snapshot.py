@@ -113,7 +113,7 @@ def _candidates(
         key = (found.license, found.opt_out, str(found.reasons))
         if key not in verdicts:
             reasons = findings(Reason.from_json(row) for row in found.reasons)
-            group = Group(found.license, found.opt_out, False, ("",), reasons)  # noqa: FBT003
+            group = Group(found.license, found.opt_out, False, ("",), reasons)
             verdicts[key] = Verdict.DENY is not judge_pictures(
                 group,
                 query.uses,

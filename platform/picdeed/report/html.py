@@ -85,7 +85,8 @@ def as_html(content: dict[str, Any]) -> str:
         f"<p class='note'>{_text(content['limits'])}</p>"
         f"<h2>Checked</h2>{_table(('what', 'how many'), content['checked'].items())}"
         f"<h2>Problems</h2>{_problems(content['problems'])}"
-        f"<h2>Ledger, the last {len(content['events'])} of {content['head']['sequence']} events</h2>"
+        f"<h2>Ledger, the last {len(content['events'])} of "
+        f"{content['head']['sequence']} events</h2>"
         + _table(
             ("event", "when", "what", "hash"),
             ((e["seq"], e["at"], e["event"], e["hash"]) for e in reversed(content["events"])),

@@ -1,0 +1,182 @@
+"""One person's way through the whole dashboard, in a real browser.
+
+register (dry run, then write) -> browse -> one picture -> snapshot, gate, a short fine-tune,
+watched -> one drawing, its credential and lineage -> audit; then somebody damages the registry
+behind its back, and the page says so.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from picdeed.registry import pictures
+from picdeed.testing import tiny_pictures
+
+pytestmark = pytest.mark.browser
+
+STEPS = 2
+SLOW = 300_000  # milliseconds; a busy machine, the first import of torch
+HOSTILE = "<img src=x onerror=document.title='broken'> **bold** :material/face: drawing 9"
+SETTLED = """() => {
+  const app = document.querySelector('[data-testid="stApp"]');
+  return app && app.dataset.testScriptState === 'notRunning' && document.querySelector('h1');
+}"""
+
+
+class Visit:
+    """A person at the page: reads, fills, presses, and waits until the page has answered."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page, self.address = page, address
+        self.asked: list[str] = []
+        self.failed: list[str] = []
+        page.set_default_timeout(SLOW)
+        expect.set_options(timeout=SLOW)
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("websocket", lambda socket: self.asked.append(socket.url))
+        page.on("pageerror", lambda error: self.failed.append(str(error)))
+
+    def go(self, path: str) -> None:
+        self.page.goto(self.address + path)
+        self.settle()
+
+    def turn_to(self, name: str) -> None:
+        """By the navigation, as people do; the session lives on."""
+        self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
+        self.settle()
+
+    def settle(self) -> None:
+        self.page.wait_for_timeout(300)
+        self.page.wait_for_function(SETTLED)
+
+    def fill(self, label: str, said: str) -> None:
+        field = self.page.get_by_label(label, exact=True)
+        field.fill(said)
+        field.press("Tab")
+        self.settle()
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name, exact=True).click()
+        self.settle()
+
+    def sees(self, said: str | re.Pattern[str]) -> None:
+        expect(self.page.get_by_test_id("stMain")).to_contain_text(said)
+
+    def cards(self):
+        """The pictures of the gallery (its shadow root is open)."""
+        return self.page.locator(".grid > a")
+
+
+@pytest.fixture
+def visit(page, dashboard):
+    return Visit(page, dashboard)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tiny_pictures(tmp_path / "pictures", 8)
+    tiny_pictures(folder, 1, {"license": "CC0-1.0", "caption": HOSTILE}, first=9)
+    (folder / "words.png").write_text("not a picture")
+    return folder
+
+
+def test_the_whole_way(visit, registry, folder):
+    register(visit, folder)
+    browse(visit)
+    fine_tune(visit)
+    draw(visit)
+    audit(visit, registry)
+    here = urlsplit(visit.address).netloc
+    away = [url for url in visit.asked if urlsplit(url).netloc not in ("", here)]
+    assert not away, "the dashboard asked another machine"
+    assert not visit.failed
+
+
+def register(visit, folder):
+    visit.go("/")
+    visit.sees("The registry is empty")
+    visit.turn_to("Register")
+    visit.fill("Folder, archive or file", str(folder))
+    visit.fill("Dataset", "tiny")
+    visit.press("Dry run")
+    visit.sees("9 pictures would be registered")
+    visit.sees("words.png")
+    visit.press("Register")
+    visit.sees("9 pictures were registered in tiny")
+
+
+def browse(visit):
+    visit.turn_to("Browse")
+    expect(visit.cards()).to_have_count(9)
+    visit.page.wait_for_function(
+        "card => [...card.parentElement.querySelectorAll('img')].every(i => i.naturalWidth > 0)",
+        arg=visit.cards().first.element_handle(),
+    )
+    visit.cards().filter(has_text="drawing 9").click()
+    visit.sees("What may be done with it")
+    visit.sees("**bold** :material/face: drawing 9")
+    visit.sees("CC0-1.0")
+    visit.sees("ALLOW")
+    assert "picture=img_" in visit.page.url
+    assert visit.page.title() != "broken"
+    expect(visit.page.locator(".pd-mount img")).to_have_js_property("naturalWidth", 96)
+    visit.page.get_by_role("link", name="All pictures").click()
+    expect(visit.cards()).to_have_count(9)
+
+
+def fine_tune(visit):
+    visit.turn_to("Fine-tune")
+    visit.press("Make a snapshot")
+    visit.sees("9 pictures are frozen")
+    visit.press("Ask the gate")
+    visit.sees(re.compile("The gate says.*(ALLOW|DUTIES)"))
+    visit.fill("Steps", str(STEPS))
+    visit.press("Start the run")
+    visit.sees(f"of {STEPS}")
+    visit.sees("succeeded")
+    visit.sees(f"{STEPS} of {STEPS}")
+    visit.sees("Did it learn?")
+
+
+def draw(visit):
+    visit.turn_to("Outputs")
+    visit.fill("Prompt", "drawing of a key")
+    visit.fill("Pictures", "1")
+    visit.fill("Drawing steps", "2")
+    visit.press("Draw and sign")
+    visit.sees("1 pictures are signed")
+    expect(visit.cards()).to_have_count(1)
+    visit.cards().first.click()
+    visit.sees("Unchanged since signing?")
+    visit.sees("intact")
+    visit.sees("development")
+    assert "output=out_" in visit.page.url
+    lineage = visit.page.get_by_test_id("stGraphVizChart")
+    for word in ("snapshot", "decision", "run", "adapter", "drawing of a key"):
+        expect(lineage).to_contain_text(word)
+
+
+def audit(visit, registry):
+    visit.turn_to("Audit")
+    visit.press("Check now")
+    visit.sees("Everything that was checked holds")
+    damage(registry)
+    visit.press("Check now")
+    visit.sees("1 problem found")
+    visit.sees("blob-altered")
+    with visit.page.expect_download() as caught:
+        visit.page.get_by_role("button", name="Report as HTML").click()
+    assert "blob-altered" in caught.value.path().read_text(encoding="utf-8")
+
+
+def damage(registry):
+    """What somebody with a shell does: other bytes under a registered picture's name."""
+    with registry.read() as session:
+        victim = pictures.page(session, limit=1).items[0].picture
+    path = registry.blobs.path(victim.sha256)
+    path.chmod(0o600)
+    path.write_bytes(b"other bytes")
