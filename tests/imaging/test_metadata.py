@@ -102,7 +102,8 @@ def test_extended_xmp_is_put_together_in_its_order(encode):
     whole = read(put_in_jpeg(encode(small(), "JPEG"), main, *reversed(parts)))
     assert whole.packets == (XMP, OTHER)
     assert not whole.xmp_net
-    torn = read(put_in_jpeg(encode(small(), "JPEG"), main, *parts[1:]))
+    quiet = [part for part in parts[1:] if b"DataMining" not in part]  # the net sees nothing
+    torn = read(put_in_jpeg(encode(small(), "JPEG"), main, *quiet))
     assert torn.packets == (XMP,)
     assert torn.xmp_net
     assert torn.unreadable == ("xmp",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 import zlib
 
 from picdeed.imaging.pngtext import png_texts
@@ -27,7 +28,11 @@ def test_the_three_kinds_of_text():
 
 def test_a_bomb_is_never_unpacked():
     bomb = zlib.compress(bytes(50_000_000), 9)
+    tracemalloc.start()
     assert only(png(b"zTXt", b"Comment\0\0" + bomb), 1_000_000).content is None
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000
     exact = zlib.compress(b"x" * 1000)
     assert only(png(b"zTXt", b"Comment\0\0" + exact), 1000).content == b"x" * 1000
     assert only(png(b"zTXt", b"Comment\0\0" + exact), 999).content is None

@@ -21,7 +21,7 @@ def test_sizes(size, small):
 
 
 def test_transparency_stays_and_metadata_goes():
-    drawn = Image.new("RGBA", (300, 300), (10, 200, 10, 0))
+    drawn = Image.new("RGBA", (200, 200), (10, 200, 10, 0))
     drawn.info["xmp"] = b"<x:xmpmeta/>"
     drawn.info["exif"] = b"Exif\0\0secret"
     drawn.info["icc_profile"] = b"x" * 200

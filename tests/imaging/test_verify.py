@@ -99,6 +99,21 @@ def test_a_part_drawn_anew_is_no_copy(lino):
     assert compare(lino(5), changed).kind != PairKind.NEAR
 
 
+def test_a_small_new_part_is_seen_though_the_structure_agrees(lino):
+    stamped = lino(5)
+    ImageDraw.Draw(stamped).rectangle((214, 214, 232, 232), fill=(38, 34, 40))
+    found = compare(lino(5), stamped)
+    assert found.evidence["structure"] > 0.85
+    assert found.evidence["colour"] < 0.08
+    assert found.kind != PairKind.NEAR
+
+
+def test_a_shift_by_part_of_a_pixel_is_no_difference(lino):
+    for seed in range(5):  # halving without a filter takes one pixel of four, off the centre
+        found = compare(lino(seed, 128), scaled(lino(seed, 128), 0.5, Image.Resampling.NEAREST))
+        assert found.kind == PairKind.NEAR, found
+
+
 def test_a_detail_of_equal_lightness_is_seen_by_its_colour(photo):
     original = Image.new("RGB", (256, 256), (120, 120, 120))
     original.paste(photo(4).resize((256, 128)), (0, 0))

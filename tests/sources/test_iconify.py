@@ -134,4 +134,5 @@ def test_a_plan_skips_what_the_recipe_skips() -> None:
 
 def test_needs_no_torch() -> None:
     code = "import sys, picdeed.sources.iconify; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    root = Path(iconify.__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(root)})

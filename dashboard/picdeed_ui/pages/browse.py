@@ -46,6 +46,7 @@ def one(identity: str) -> None:
     try:
         view = data.one_picture(identity)
     except PicdeedError as error:
+        words("title", "No such picture")
         problem(error)
         return
     picture = view.picture
@@ -117,25 +118,21 @@ def show(identity: str) -> None:
     st.rerun()
 
 
-def chosen(key: str, known: list[str]) -> str:
-    """A filter's value in the address, when it means something."""
-    asked = st.query_params.get(key, ANY)
-    return asked if asked in known else ANY
-
-
 def picked(
     column: st.delta_generator.DeltaGenerator, label: str, key: str, known: list[str]
 ) -> str:
-    """One filter. What is picked goes into the address; page 1 starts again."""
+    """One filter, begun from the address. What is picked goes there, and page 1 starts again."""
     options = [ANY, *known]
-    now = chosen(key, known)
-    value = str(column.selectbox(label, options, index=options.index(now)))
-    if value != now:
+    asked = st.query_params.get(key, ANY)
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = asked if asked in options else ANY
+    value = str(column.selectbox(label, options, key=key))
+    if value != asked:
         st.session_state["trail"] = [None]
-        if value == ANY:
-            del st.query_params[key]
-        else:
+        if value != ANY:
             st.query_params[key] = value
+        elif key in st.query_params:
+            del st.query_params[key]
     return value
 
 

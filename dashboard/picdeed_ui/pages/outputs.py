@@ -64,6 +64,7 @@ def one(identity: str) -> None:
     try:
         row = data.one_output(identity)
     except PicdeedError as error:
+        words("title", "No such output")
         problem(error)
         return
     words("title", clip(row.prompt))

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from picdeed.core.events import Event, Progress, silent
+from picdeed.flow.keeping import rank
 from picdeed.imaging.candidates import candidate_pairs
 from picdeed.imaging.clusters import PairOf, cluster
 from picdeed.imaging.decode import decode, pixels_sha256
@@ -159,14 +160,14 @@ def _wanted(session: Session) -> Mapping[str, tuple[str, str, tuple[str, ...]]]:
         if pair.kind in (*SAME, Likeness.VARIANT)
     ]
     nodes = sorted({one for pair in alike for one in (pair.a, pair.b)})
-    rank = _ranks(session, nodes)
+    ranks = _ranks(session, nodes)
     return {
         similar.cluster_id(group.kind, group.members): (
             str(group.kind),
-            min(group.members, key=rank.__getitem__),
+            min(group.members, key=ranks.__getitem__),
             tuple(group.members),
         )
-        for group in cluster(nodes, alike, rank=rank.__getitem__)
+        for group in cluster(nodes, alike, rank=ranks.__getitem__)
     }
 
 
@@ -177,9 +178,7 @@ def _ranks(session: Session, nodes: Sequence[str]) -> dict[str, tuple[Any, ...]]
         one: (
             picture.state != "good",
             not _licenses(said.get(one, ())),
-            -picture.width * picture.height,
-            -picture.bytes,
-            one,
+            *rank(picture),
         )
         for one, picture in pictures.by_ids(session, nodes).items()
     }

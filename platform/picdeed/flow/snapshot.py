@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 
 from picdeed.core.events import Event
 from picdeed.core.ids import sha256
+from picdeed.flow.keeping import rank
 from picdeed.registry import claims as claim_rows
 from picdeed.registry import datasets, ledger, pictures, similar, snapshots
 from picdeed.registry.claims import Conclusion
@@ -160,16 +161,11 @@ def _keepers(
     """Of each cluster only the best-ranked member that this dataset holds and may use."""
     copies = similar.same_picture(session, [one.picture.id for one in candidates])
     best: dict[str, _Candidate] = {}
-    for one in sorted(candidates, key=_rank):
+    for one in sorted(candidates, key=lambda one: (not one.usable, rank(one.picture))):
         group = copies.get(one.picture.id, [one.picture.id])
         if best.setdefault(min(group), one) is not one:
             why[one.picture.id] = "duplicate"
     return sorted(best.values(), key=lambda one: one.picture.id)
-
-
-def _rank(one: _Candidate) -> tuple[bool, int, int, str]:
-    pixels = one.picture.width * one.picture.height
-    return (not one.usable, -pixels, -one.picture.bytes, one.picture.id)
 
 
 def _leaf(one: _Candidate) -> bytes:

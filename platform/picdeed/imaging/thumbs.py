@@ -21,8 +21,6 @@ def thumbnail(image: Image.Image, side: int = 256) -> bytes:
     if scale < 1:
         size = (max(1, round(small.width * scale)), max(1, round(small.height * scale)))
         small = small.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    bare = Image.new(small.mode, small.size)  # a copy of the pixels only
-    bare.paste(small)
     stream = io.BytesIO()
-    bare.save(stream, "WEBP", quality=_QUALITY, method=4)
+    small.save(stream, "WEBP", quality=_QUALITY, method=4, exif=b"", xmp=b"", icc_profile=b"")
     return stream.getvalue()
