@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from picdeed.diffusion.recipe import load_recipe
 from picdeed.flow import pipeline
 from picdeed.jobs import launch

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from picdeed.core.errors import IntegrityError, MissingPart, SourceError
 from picdeed.core.resources import bundled
 from picdeed.flow.basefiles import read_deed

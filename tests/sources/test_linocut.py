@@ -2,11 +2,11 @@ import itertools
 import subprocess
 import sys
 
-import imagehash
 import numpy as np
 import pytest
 
 from picdeed.core.ids import sha256
+from picdeed.imaging.verify import PairKind, compare, look
 from picdeed.sources.linocut import SIDE, SUBJECTS, UNSEEN, caption, draw
 from picdeed.sources.linocut_block import INK, PAPER
 
@@ -31,18 +31,19 @@ def test_every_print_is_ink_on_paper_and_fills_its_frame(prints):
 
 
 def test_no_two_prints_could_be_taken_for_copies(prints):
-    hashes = {word: imagehash.phash(image) for word, image in prints.items()}
+    looks = {word: look(image) for word, image in prints.items()}
     close = [
         (one, other)
-        for one, other in itertools.combinations(hashes, 2)
-        if hashes[one] - hashes[other] <= 12
+        for one, other in itertools.combinations(looks, 2)
+        if compare(looks[one], looks[other]).kind is not PairKind.UNRELATED
     ]
     assert close == []
 
 
 def test_another_process_prints_the_same_pixels(prints):
     code = (
-        "from picdeed.sources.linocut import draw; from picdeed.core.ids import sha256;"
+        "from picdeed.sources.linocut import draw; from picdeed.core.ids import sha256
+from picdeed.imaging.verify import PairKind, compare, look;"
         "print(sha256(draw('cat').tobytes()), sha256(draw('sunflower').tobytes()))"
     )
     ran = subprocess.run(
@@ -55,25 +56,13 @@ def test_another_process_prints_the_same_pixels(prints):
     assert ran.stdout.split() == [sha256(prints[word].tobytes()) for word in ("cat", "sunflower")]
 
 
-def test_the_hand_differs_from_block_to_block(prints):
-    corners = {word: np.asarray(image)[:24, :24].tobytes() for word, image in prints.items()}
-    assert len(set(corners.values())) > len(corners) - 6  # some corners are bare paper
+def test_every_print_is_its_own(prints):
+    assert len({image.tobytes() for image in prints.values()}) == len(prints)
 
 
 def test_subjects_kept_from_the_demo_can_be_drawn():
     assert set(UNSEEN) < set(SUBJECTS)
 
 
-@pytest.mark.parametrize(
-    ("word", "expected"),
-    [
-        ("cat", "a linocut print of a cat"),
-        ("apple", "a linocut print of an apple"),
-        ("hourglass", "a linocut print of an hourglass"),
-        ("cherries", "a linocut print of cherries"),
-        ("sun", "a linocut print of the sun"),
-        ("light bulb", "a linocut print of a light bulb"),
-    ],
-)
-def test_captions_are_plain_english(word, expected):
-    assert caption(word) == expected
+def test_captions_are_the_base_models_words():
+    assert [caption(word) for word in ("cat", "sun")] == ["cat", "sun"]

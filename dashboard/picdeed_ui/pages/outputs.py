@@ -40,9 +40,7 @@ def form() -> None:
     with st.form("draw", border=True):
         left, right = st.columns((2, 3))
         maker = left.selectbox("Draw with", list(makers), format_func=lambda key: makers[key])
-        prompt = right.text_input(
-            "Prompt", value="a linocut print of a key", max_chars=1000
-        ).strip()
+        prompt = right.text_input("Prompt", value="rabbit", max_chars=1000).strip()
         first, second, third, last = st.columns(4, vertical_alignment="bottom")
         n = first.number_input("Pictures", min_value=1, max_value=MOST, value=4)
         seed = second.number_input("Seed", min_value=0, max_value=2**32 - 1 - MOST, value=0)

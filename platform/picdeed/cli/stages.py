@@ -354,7 +354,7 @@ def show_run(command: str, done: Any, *, as_json: bool) -> None:
     elif done.loss_reason:
         say(f"held-out loss: not measured ({done.loss_reason})")
     if done.state == "succeeded":
-        say(f"Next: picdeed generate {done.run[:12]} --prompt 'a linocut print of a key'", "dim")
+        say(f"Next: picdeed generate {done.run[:12]} --prompt rabbit", "dim")
     else:
         say(f"Next: picdeed runs show {done.run[:12]}", "dim")
 

@@ -26,9 +26,6 @@ UNSEEN = ("lion", "rabbit", "tulip", "moon")
 """Subjects that the base model knows and the demo's pictures never show: for asking whether an
 adapter learned the hand and not the subjects."""
 
-_ARTICLES = {"cherries": "", "grapes": "", "sun": "the ", "moon": "the "}
-_VOWELS = "aeiou"
-
 
 def draw(word: str) -> Image.Image:
     """The print of a subject, RGB, SIDE by SIDE; the same pixels at every call."""
@@ -39,11 +36,15 @@ def draw(word: str) -> Image.Image:
 def _printed(word: str) -> Image.Image:
     block = Block(word)
     _DRAWINGS[word](block)
-    return block.print()
+    # Without the field of stray marks: at the base's 128 px they are as large as the carving, and
+    # an adapter learns the confetti instead of the hand.
+    return block.print(chatter=False)
 
 
 def caption(word: str) -> str:
-    """`a linocut print of a cat`."""
-    silent = word.startswith("hour")
-    article = "an " if word[0] in _VOWELS or silent else "a "
-    return f"a linocut print of {_ARTICLES.get(word, article)}{word}"
+    """What a drawing shows, in the base model's words: the word itself.
+
+    The embedded base learned words, not sentences: behind "a linocut print of" it no longer
+    heard the subject, and an adapter trained on such captions drew one picture for all of them.
+    """
+    return word
