@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +40,14 @@ def demo(
     say(f"Pictures: {done.folder}", "bold")
     say("Next:")
     for command in done.next_commands:
-        say(f"  {command}", "dim")
+        say(f"  {command.replace('picdeed', _program(), 1)}", "dim")
+
+
+def _program() -> str:
+    """picdeed as the user can call it from here: it need not be on the PATH."""
+    if shutil.which("picdeed"):
+        return "picdeed"
+    return os.path.relpath(sys.argv[0]) if Path(sys.argv[0]).is_file() else "picdeed"
 
 
 def next_demo_folder(here: Path) -> Path:

@@ -22,6 +22,10 @@ from picdeed.diffusion.plan import FEWEST_HELD_OUT, Trainee
 # not shown that it learned: random adapters stay within half a percent of the base.
 LEAST_GAIN = 0.03
 LEAST_IMPROVED = 0.75
+# A base that loses this share of its loss to a wrong caption hears captions; an adapter that
+# keeps less than half of that was taught pictures that do not belong to their captions.
+LEAST_HEARING = 0.02
+LEAST_KEPT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +38,26 @@ class LossAt:
 
 
 @dataclass(frozen=True, slots=True)
+class Hearing:
+    """How much a picture's loss grows when it gets another picture's caption."""
+
+    base: float
+    adapter: float
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
-    """Held-out denoising loss; `improved` counts the pictures on which the adapter is better."""
+    """Held-out denoising loss; `improved` counts the pictures on which the adapter is better.
+
+    `hearing` is None when all held-out pictures have one caption.
+    """
 
     base: float
     adapter: float
     pictures: int
     improved: int
     per_t: tuple[LossAt, ...]
+    hearing: Hearing | None = None
 
     @property
     def ratio(self) -> float:
@@ -49,9 +65,17 @@ class Evidence:
         return self.adapter / self.base
 
     @property
+    def deaf(self) -> bool:
+        """Whether the base hears captions and the adapter has made it stop."""
+        if self.hearing is None or self.hearing.base < LEAST_HEARING * self.base:
+            return False
+        return self.hearing.adapter < LEAST_KEPT * self.hearing.base
+
+    @property
     def learned(self) -> bool:
-        """Whether the gain is larger than chance and shared by most held-out pictures."""
-        return self.ratio <= 1 - LEAST_GAIN and self.improved >= LEAST_IMPROVED * self.pictures
+        """Whether the gain is larger than chance, shared by most pictures, and hears captions."""
+        shared = self.improved >= LEAST_IMPROVED * self.pictures
+        return self.ratio <= 1 - LEAST_GAIN and shared and not self.deaf
 
     def document(self) -> dict[str, Any]:
         """JSON values, with `ratio` and `learned`."""
@@ -84,12 +108,14 @@ def measure(
     """
     if len(moments) < FEWEST_HELD_OUT or timesteps < 8:
         raise ValueError("evidence needs at least 2 pictures and 8 timesteps")
-    objective = Objective(base)
-    at = [int((k + 0.5) / timesteps * objective.timesteps) for k in range(timesteps)]
-    with_it = _losses(objective, moments, prompts, at, noises)
+    at = [int((k + 0.5) / timesteps * Objective(base).timesteps) for k in range(timesteps)]
+    swapped = _swapped(prompts)
+    with_it = _losses(base, moments, prompts, at, noises)
+    heard_with = _losses(base, moments, swapped, at, noises).mean() - with_it.mean()
     base.unet.disable_adapters()
     try:
-        without = _losses(objective, moments, prompts, at, noises)
+        without = _losses(base, moments, prompts, at, noises)
+        heard_without = _losses(base, moments, swapped, at, noises).mean() - without.mean()
     finally:
         base.unet.enable_adapters()
         base.unet.set_adapter(ADAPTER)
@@ -102,20 +128,34 @@ def measure(
             LossAt(t, float(without[:, k].mean()), float(with_it[:, k].mean()))
             for k, t in enumerate(at)
         ),
+        hearing=Hearing(float(heard_without), float(heard_with)) if swapped else None,
     )
+
+
+def _swapped(prompts: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Every picture with the caption of the next one that has another; empty if none has."""
+    names = sorted(prompts)
+    found = {}
+    for place, name in enumerate(names):
+        for other in names[place + 1 :] + names[:place]:
+            if not torch.equal(prompts[other], prompts[name]):
+                found[name] = prompts[other]
+                break
+    return found
 
 
 @torch.no_grad()
 def _losses(
-    objective: Objective,
+    base: Base,
     moments: Mapping[str, torch.Tensor],
     prompts: Mapping[str, torch.Tensor],
     at: Sequence[int],
     noises: int,
 ) -> torch.Tensor:
-    """float64 [pictures, timesteps], averaged over `noises`."""
-    rows = []
-    for name in sorted(moments):
+    """float64 [pictures with a prompt, timesteps], averaged over `noises`."""
+    objective = Objective(base)
+    rows = [torch.zeros(0, len(at), dtype=torch.float64)]
+    for name in sorted(prompts):
         # The unflipped view's mean: evidence does not draw latents.
         latent = moments[name][0, 0]
         count = len(at) * noises
@@ -126,8 +166,8 @@ def _losses(
             torch.tensor(list(at) * noises),
             prompts[name].expand(count, *prompts[name].shape),
         )
-        rows.append(losses.double().cpu().reshape(noises, len(at)).mean(0))
-    return torch.stack(rows)
+        rows.append(losses.double().cpu().reshape(1, noises, len(at)).mean(1))
+    return torch.cat(rows)
 
 
 def _noise(latent: torch.Tensor, name: str, index: int) -> torch.Tensor:
