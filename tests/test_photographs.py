@@ -90,7 +90,7 @@ def test_from_photograph_to_signed_output(
     assert frozen.members >= 15
     gated = pipeline.judge(registry, frozen.snapshot, "sprig", [Use.TRAIN])
     assert gated.verdict == "DUTIES"
-    assert any(duty["kind"] == "attribution" for duty in gated.duties)
+    assert any(duty["license"].startswith("CC-BY-") for duty in gated.duties)
     shared = pipeline.judge(registry, frozen.snapshot, "sprig", [Use.SHARE_ADAPTER])
     assert shared.verdict in ("REVIEW", "DENY")  # two share-alikes in one adapter
     trained = pipeline.fine_tune(

@@ -125,7 +125,7 @@ def adapters_of(session: Session, runs: Collection[str]) -> list[Adapter]:
     found: dict[str, Adapter] = {}
     for part in chunks(runs):
         rows = session.scalars(sa.select(Run).where(Run.id.in_(part)))
-        named = [row.result["adapter_id"] for row in rows if row.result]
+        named = [row.result["adapter_id"] for row in rows if "adapter_id" in (row.result or {})]
         wanted = sa.or_(Adapter.run_id.in_(part), Adapter.id.in_(named))
         found.update({row.id: row for row in session.scalars(sa.select(Adapter).where(wanted))})
     return [found[one] for one in sorted(found)]
