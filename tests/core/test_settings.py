@@ -1,7 +1,5 @@
 """Are PICDEED_* variables read, checked, and nothing else?"""
 
-from pathlib import Path
-
 import pytest
 from pydantic import ValidationError
 
@@ -14,10 +12,10 @@ def test_without_variables_everything_is_unset():
 
 def test_variables_are_read_with_their_prefix_and_types(monkeypatch):
     monkeypatch.setenv("PICDEED_REGISTRY", "/data/deeds")
-    monkeypatch.setenv("PICDEED_CACHE", "cache")
+    monkeypatch.setenv("PICDEED_BLOBS", "/data/blobs")
     monkeypatch.setenv("PICDEED_THREADS", "2")
     read = Settings()
-    assert (read.registry, read.cache, read.threads) == ("/data/deeds", Path("cache"), 2)
+    assert (read.registry, read.blobs, read.threads) == ("/data/deeds", "/data/blobs", 2)
 
 
 def test_variables_without_the_prefix_are_not_ours(monkeypatch):

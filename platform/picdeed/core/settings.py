@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -14,5 +12,4 @@ class Settings(BaseSettings):
 
     registry: str | None = None
     blobs: str | None = None
-    cache: Path | None = None
     threads: int | None = None
