@@ -4,7 +4,7 @@ import pytest
 
 from picdeed.diffusion import evidence
 from picdeed.diffusion.cache import latent_moments, prompt_embeddings
-from picdeed.diffusion.evidence import Evidence, why_none
+from picdeed.diffusion.evidence import Evidence, Hearing, why_none
 from picdeed.diffusion.lora import load_adapter, put_on
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.plan import Trainee
@@ -64,6 +64,21 @@ def test_learning_needs_a_gain_above_chance_on_most_pictures(adapter, improved, 
     found = Evidence(base=1.0, adapter=adapter, pictures=4, improved=improved, per_t=())
     assert found.learned is learned
     assert found.document()["learned"] is learned
+
+
+@pytest.mark.parametrize(
+    ("hearing", "learned"),
+    [
+        (None, True),  # one caption for all: nothing to hear
+        (Hearing(base=0.01, adapter=0.0), True),  # a base that never listened lost nothing
+        (Hearing(base=0.1, adapter=0.08), True),
+        (Hearing(base=0.1, adapter=0.04), False),
+        (Hearing(base=0.1, adapter=-0.1), False),
+    ],
+)
+def test_an_adapter_that_no_longer_hears_captions_learned_nothing(hearing, learned):
+    found = Evidence(base=1.0, adapter=0.5, pictures=4, improved=4, per_t=(), hearing=hearing)
+    assert found.learned is learned
 
 
 def test_fewer_than_two_held_out_pictures_are_no_evidence():
