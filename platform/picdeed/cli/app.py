@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import sys
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from picdeed.cli.show import print_error
+from picdeed.cli.show import print_error, progress_bars
 from picdeed.core.errors import IntegrityError, PicdeedError, UsageError
+from picdeed.core.events import Progress
 
 if TYPE_CHECKING:
     from picdeed.registry.session import Registry
@@ -45,19 +51,72 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A result, how a person reads it, and the exit code it ends with."""
+class Call:
+    """The options that stand behind every command."""
 
-    command: str
-    result: Any
-    code: int = 0
+    as_json: bool
+    registry: str | None
+    blobs: str | None
+
+    def open(self) -> Registry:
+        """The registry that the user named, or the nearest `.picdeed/` upward."""
+        from picdeed.registry.session import open_registry
+
+        return open_registry(self.registry, Path(self.blobs) if self.blobs else None)
+
+    def progress(self) -> AbstractContextManager[Progress]:
+        """Bars for a person; silence where a script reads."""
+        return progress_bars(quiet=self.as_json)
 
 
-def open_here(where: str | None, blobs: str | None = None) -> Registry:
-    """The registry that the user named, or the nearest `.picdeed/` upward."""
-    from picdeed.registry.session import open_registry
+_COMMON: dict[str, tuple[Any, Any]] = {
+    "as_json": (AsJson, False),
+    "registry": (Where, None),
+    "blobs": (BlobsAt, None),
+    "yes": (Yes, False),
+    "debug": (Debug, False),
+}
 
-    return open_registry(where, Path(blobs) if blobs else None)
+
+def command(
+    name: str | None = None,
+    *,
+    group: typer.Typer = app,
+    panel: str | None = None,
+    without: Collection[str] = (),
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function as a command; its `call` gathers the common options.
+
+    `without` names common options that this command does not have, or has in its own way.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        common = {key: value for key, value in _COMMON.items() if key not in without}
+
+        @functools.wraps(function)
+        def run(**given: Any) -> None:
+            taken = {key: given.pop(key) for key in common}
+            call = Call(taken["as_json"], taken.get("registry"), taken.get("blobs"))
+            function(call=call, **given)
+
+        # Typer reads the signature: ours, with the common options in place of `call`.
+        hints = get_type_hints(function, include_extras=True)
+        own = [
+            parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=hints[key])
+            for key, parameter in inspect.signature(function).parameters.items()
+            if key != "call"
+        ]
+        shared = [
+            Parameter(key, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+            for key, (kind, default) in common.items()
+        ]
+        run.__signature__ = Signature([*own, *shared])  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in (*own, *shared)}
+        del run.__wrapped__  # type: ignore[attr-defined]
+        group.command(name, rich_help_panel=panel)(run)
+        return function
+
+    return register
 
 
 def main() -> None:

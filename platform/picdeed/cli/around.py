@@ -1,4 +1,4 @@
-"""Commands around the flow: the demo, the dashboard, pretraining the base, a doctor."""
+"""Commands around the flow: the demo, the dashboard, pretraining the base."""
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ from typing import Annotated
 
 import typer
 
-from picdeed.cli.app import KEEP, LOOK, AsJson, BlobsAt, Debug, Where, Yes, app, existing, open_here
-from picdeed.cli.show import print_document, progress_bars, say, table
+from picdeed.cli.app import KEEP, LOOK, Call, command, existing
+from picdeed.cli.show import print_document, say, table
 
 
-@app.command(rich_help_panel=LOOK)
+@command(panel=LOOK, without=("registry", "blobs"))
 def demo(
-    as_json: AsJson = False,
+    call: Call,
     registry: Annotated[Path | None, typer.Option("--registry", metavar="DIR")] = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """Run the whole flow on picdeed's own drawings and the embedded base."""
     from picdeed.flow.demo import run_demo
     from picdeed.jobs import launch
 
     where = registry or next_demo_folder(Path.cwd())
-    with progress_bars(quiet=as_json) as progress:
+    with call.progress() as progress:
         done = run_demo(where, launch.foreground, progress=progress)
-    if as_json:
+    if call.as_json:
         print_document("demo", done.document())
         return
     table(
@@ -39,8 +37,8 @@ def demo(
     table("What came out", ("step", "result"), done.table)
     say(f"Pictures: {done.folder}", "bold")
     say("Next:")
-    for command in done.next_commands:
-        say(f"  {command.replace('picdeed', _program(), 1)}", "dim")
+    for line in done.next_commands:
+        say(f"  {line.replace('picdeed', _program(), 1)}", "dim")
 
 
 def _program() -> str:
@@ -58,44 +56,38 @@ def next_demo_folder(here: Path) -> Path:
     return here / f"picdeed-demo-{n}"
 
 
-@app.command(rich_help_panel=LOOK)
+@command(panel=LOOK)
 def dashboard(
+    call: Call,
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """Open the dashboard of a registry in the browser."""
     from picdeed.cli.serve import serve
 
-    serve(open_here(registry, blobs), port)
+    serve(call.open(), port)
 
 
-@app.command(rich_help_panel=KEEP)
+@command(panel=KEEP, without=("registry", "blobs"))
 def pretrain(
+    call: Call,
     recipe: Annotated[Path | None, typer.Argument(metavar="[RECIPE]")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Re-ingest the pinned packages, compare the root.")
     ] = False,
     work: Annotated[Path | None, typer.Option(metavar="DIR", help="Checkpoints.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the base goes.")] = None,
-    as_json: AsJson = False,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """Train a base from scratch on gated pictures, or check the shipped one's deed."""
     from picdeed.core.resources import bundled
     from picdeed.flow.pretrain import check_deed, pretrain_base
 
     chosen = existing(recipe) if recipe else bundled("configs") / "pretrain" / "sprig.toml"
-    with progress_bars(quiet=as_json) as progress:
+    with call.progress() as progress:
         if check:
             found = check_deed(chosen, work, progress=progress)
         else:
             found = pretrain_base(chosen, work, out, progress=progress)
-    if as_json:
+    if call.as_json:
         print_document("pretrain", found)
     else:
         say(f"{found.members} pictures, Merkle root {found.root}", "bold")
@@ -106,19 +98,15 @@ def pretrain(
         raise typer.Exit(5)
 
 
-@app.command(rich_help_panel=KEEP)
+@command(panel=KEEP)
 def datasets(
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
+    call: Call,
 ) -> None:
     """Every dataset and how many pictures it holds."""
     from picdeed.flow import pipeline
 
-    found = pipeline.datasets_of(open_here(registry, blobs))
-    if as_json:
+    found = pipeline.datasets_of(call.open())
+    if call.as_json:
         print_document("datasets", {"datasets": found})
         return
     table(

@@ -8,18 +8,8 @@ from typing import Annotated
 
 import typer
 
-from picdeed.cli.app import (
-    FLOW,
-    LOOK,
-    AsJson,
-    BlobsAt,
-    Debug,
-    Where,
-    Yes,
-    app,
-    open_here,
-)
-from picdeed.cli.show import print_document, progress_bars, say, table
+from picdeed.cli.app import FLOW, LOOK, Call, app, command
+from picdeed.cli.show import print_document, say, table
 from picdeed.cli.stages import show_run
 from picdeed.core.errors import NotARegistry, UsageError
 
@@ -29,26 +19,22 @@ models_app = typer.Typer(no_args_is_help=True, help="Base models and their deeds
 app.add_typer(models_app, name="models", rich_help_panel=LOOK)
 
 
-@app.command(rich_help_panel=FLOW)
+@command(panel=FLOW)
 def verify(
+    call: Call,
     files: Annotated[list[Path], typer.Argument(metavar="FILE...")],
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """Say what can be said about any picture; works without a registry."""
     from picdeed.flow import pipeline
 
     try:
-        opened = open_here(registry, blobs)
+        opened = call.open()
     except NotARegistry:
-        if registry is not None:
+        if call.registry is not None:
             raise
         opened = None
     done = pipeline.verify(files, pipeline.trust_of(opened), opened)
-    if as_json:
+    if call.as_json:
         print_document("verify", done)
     else:
         for seen in done.files:
@@ -60,21 +46,17 @@ def verify(
         raise typer.Exit(done.exit_code)
 
 
-@app.command(rich_help_panel=FLOW)
+@command(panel=FLOW)
 def lineage(
+    call: Call,
     identifier: Annotated[str, typer.Argument(metavar="ID")],
     depth: Annotated[int | None, typer.Option(min=0)] = None,
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """Show the graph around anything: what it descends from, what descends from it."""
     from picdeed.flow import pipeline
 
-    done = pipeline.graph_of(open_here(registry, blobs), identifier, depth)
-    if as_json:
+    done = pipeline.graph_of(call.open(), identifier, depth)
+    if call.as_json:
         print_document("lineage", done)
         return
     rows = [(node.kind, node.id[:16], node.label, node.state) for node in done.nodes[:200]]
@@ -83,29 +65,25 @@ def lineage(
     )
 
 
-@app.command(rich_help_panel=FLOW)
+@command(panel=FLOW)
 def revoke(
+    call: Call,
     target: str,
     ground: Annotated[str, typer.Option(help="contract-ended opt-out takedown privacy error")],
     effective: Annotated[str | None, typer.Option(metavar="DATE")] = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="Change nothing.")] = False,
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """Withdraw a picture, dataset, licence, adapter or base, and mark all that descends."""
     from picdeed.flow import pipeline
 
-    opened = open_here(registry, blobs)
+    opened = call.open()
     try:
         why = pipeline.Ground(ground)
     except ValueError:
         known = ", ".join(pipeline.Ground)
         raise UsageError(f"{ground!r} is no ground; nothing was changed.", hint=known) from None
     done = pipeline.withdraw(opened, target, why, effective=effective, simulate=simulate)
-    if as_json:
+    if call.as_json:
         print_document("revoke", done)
         return
     say(
@@ -119,22 +97,18 @@ def revoke(
     table("Impact", ("what", "how many", "state"), rows)
 
 
-@app.command(rich_help_panel=FLOW)
+@command(panel=FLOW)
 def audit(
+    call: Call,
     identifier: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
     head: Annotated[Path | None, typer.Option(help="A tree head kept elsewhere.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a report: .html or .json.")] = None,
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """Re-verify ledger, rows, blobs and credentials."""
     from picdeed.flow import pipeline
 
-    opened = open_here(registry, blobs)
-    with progress_bars(quiet=as_json) as progress:
+    opened = call.open()
+    with call.progress() as progress:
         done = pipeline.audit(
             opened, pipeline.trust_of(opened), identifier, head=head, progress=progress
         )
@@ -142,7 +116,7 @@ def audit(
         from picdeed.report.html import write_audit
 
         write_audit(opened, done, report)
-    if as_json:
+    if call.as_json:
         print_document("audit", done)
     else:
         say(f"{'ok' if done.ok else 'NOT ok'}: {done.events} events", "bold")
@@ -154,118 +128,96 @@ def audit(
         raise typer.Exit(5)
 
 
-@runs_app.command("list")
+@command("list", group=runs_app)
 def runs_list(
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
+    call: Call,
 ) -> None:
     """Every run with its state and step."""
     from picdeed.jobs.watch import all_runs
 
-    found = all_runs(open_here(registry, blobs))
-    if as_json:
+    found = all_runs(call.open())
+    if call.as_json:
         print_document("runs", {"runs": found})
         return
     rows = [(one.id[:16], one.state, f"{one.step}/{one.steps}") for one in found]
     table("Runs", ("run", "state", "step"), rows)
 
 
-@runs_app.command("show")
+@command("show", group=runs_app)
 def runs_show(
+    call: Call,
     run: str,
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """One run, with the keys of `train`."""
     from picdeed.flow import pipeline
     from picdeed.jobs.watch import one_run
 
-    opened = open_here(registry, blobs)
+    opened = call.open()
     view = one_run(opened, run)
-    show_run("runs", replace(pipeline.show(opened, view.id), state=view.state), as_json=as_json)
+    show_run(
+        "runs", replace(pipeline.show(opened, view.id), state=view.state), as_json=call.as_json
+    )
 
 
-@runs_app.command("logs")
+@command("logs", group=runs_app)
 def runs_logs(
+    call: Call,
     run: str,
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """A run's log, one line a step."""
     from picdeed.jobs.watch import log_of
 
-    found = log_of(open_here(registry, blobs), run)
-    if as_json:
+    found = log_of(call.open(), run)
+    if call.as_json:
         print_document("runs", {"run": run, "log": found})
         return
     for line in found:
         say(" ".join(f"{key}={value}" for key, value in line.items()))
 
 
-@runs_app.command("resume")
+@command("resume", group=runs_app)
 def runs_resume(
+    call: Call,
     run: str,
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """Go on with a killed or interrupted run from its last checkpoint."""
     from picdeed.flow import pipeline
     from picdeed.jobs import launch
 
-    opened = open_here(registry, blobs)
-    with progress_bars(quiet=as_json) as progress:
+    opened = call.open()
+    with call.progress() as progress:
         done = pipeline.resume(opened, run, launch.foreground, progress=progress)
-    show_run("runs", done, as_json=as_json)
+    show_run("runs", done, as_json=call.as_json)
 
 
-@models_app.command("list")
+@command("list", group=models_app)
 def models_list(
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
+    call: Call,
 ) -> None:
     """Every base of the registry."""
     from picdeed.flow import pipeline
 
-    found = pipeline.bases_of(open_here(registry, blobs))
-    if as_json:
+    found = pipeline.bases_of(call.open())
+    if call.as_json:
         print_document("models", {"models": found})
         return
     rows = [(one["name"], one["license"], one["id"][:16]) for one in found]
     table("Bases", ("name", "licence", "id"), rows)
 
 
-@models_app.command("show")
+@command("show", group=models_app)
 def models_show(
+    call: Call,
     name: str,
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """A base's deed: hash, licence, and what it was trained on."""
     from picdeed.flow import pipeline
 
-    opened = open_here(registry, blobs)
+    opened = call.open()
     found = [one for one in pipeline.bases_of(opened) if name in (one["name"], one["id"])]
     if not found:
         raise UsageError(f"No base is called {name!r}.", hint="picdeed models list")
-    if as_json:
+    if call.as_json:
         print_document("models", found[0])
         return
     say(f"{found[0]['name']}  {found[0]['license']}  sha256 {found[0]['sha256']}", "bold")

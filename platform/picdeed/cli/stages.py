@@ -8,18 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from picdeed.cli.app import (
-    FLOW,
-    AsJson,
-    BlobsAt,
-    Debug,
-    Where,
-    Yes,
-    app,
-    existing,
-    open_here,
-)
-from picdeed.cli.show import plain, print_document, progress_bars, say, table
+from picdeed.cli.app import FLOW, Call, command, existing
+from picdeed.cli.show import plain, print_document, say, table
 from picdeed.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,18 +27,16 @@ def _uses(text: str) -> Any:
     return parse_uses(text)
 
 
-@app.command("init", rich_help_panel=FLOW)
+@command("init", panel=FLOW, without=("registry", "blobs"))
 def init_command(
+    call: Call,
     directory: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path(".picdeed"),
-    as_json: AsJson = False,
-    debug: Debug = False,
-    yes: Yes = False,
 ) -> None:
     """Make DIR a registry (./.picdeed without it)."""
     from picdeed.flow import pipeline
 
     done = pipeline.init(directory)
-    if as_json:
+    if call.as_json:
         print_document("init", done)
         return
     say(f"Registry {done.registry}", "bold")
@@ -56,8 +44,9 @@ def init_command(
     say("Next: picdeed ingest FOLDER --dataset NAME --license EXPR", "dim")
 
 
-@app.command(rich_help_panel=FLOW)
+@command(panel=FLOW)
 def ingest(
+    call: Call,
     source: Path,
     dataset: Annotated[str, typer.Option(help="The dataset that the pictures join.")],
     license_: Annotated[str | None, typer.Option("--license", metavar="EXPR")] = None,
@@ -67,11 +56,6 @@ def ingest(
     metadata: Annotated[Path | None, typer.Option(help="csv, jsonl, parquet, copyright.")] = None,
     dry_run: bool = False,
     strict: bool = False,
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """Register the pictures of a file, folder, archive or dataset folder."""
     from picdeed.flow import pipeline
@@ -82,8 +66,8 @@ def ingest(
         if path is not None:
             existing(path)
     given = Given(license_, holder, source_url, evidence, strict=strict)
-    opened = open_here(registry, blobs)
-    with progress_bars(quiet=as_json) as progress:
+    opened = call.open()
+    with call.progress() as progress:
         done = pipeline.register(
             opened,
             source,
@@ -93,7 +77,7 @@ def ingest(
             dry_run=dry_run,
             progress=progress,
         )
-    if as_json:
+    if call.as_json:
         print_document("ingest", _ingest_document(opened, done))
     else:
         _show_ingest(done)
@@ -143,22 +127,18 @@ def _show_ingest(done: Registered) -> None:
     say(f"Next: picdeed snapshot {ingested.dataset}", "dim")
 
 
-@app.command("license", rich_help_panel=FLOW)
+@command("license", panel=FLOW)
 def license_command(
+    call: Call,
     dataset: Annotated[str | None, typer.Argument()] = None,
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """Conclude each picture's licence and verdicts anew from its claims."""
     from picdeed.flow import pipeline
 
-    opened = open_here(registry, blobs)
-    with progress_bars(quiet=as_json) as progress:
+    opened = call.open()
+    with call.progress() as progress:
         done = pipeline.license(opened, pipeline.rules(), dataset, progress=progress)
-    if as_json:
+    if call.as_json:
         print_document("license", done)
         return
     table("Concluded licences", ("licence", "pictures"), list(done.by_license.items()))
@@ -167,22 +147,18 @@ def license_command(
         table("Conflicts", ("picture", "claims", "concluded", "rule"), rows)
 
 
-@app.command(rich_help_panel=FLOW)
+@command(panel=FLOW)
 def dedup(
+    call: Call,
     dataset: Annotated[str | None, typer.Argument()] = None,
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """Find copies: fingerprints, clusters, and what a person should look at."""
     from picdeed.flow import pipeline
 
-    opened = open_here(registry, blobs)
-    with progress_bars(quiet=as_json) as progress:
+    opened = call.open()
+    with call.progress() as progress:
         done = pipeline.dedup(opened, dataset, progress=progress)
-    if as_json:
+    if call.as_json:
         print_document("dedup", done)
         return
     say(f"{len(done.clusters)} clusters from {done.pairs} pairs", "bold")
@@ -195,8 +171,9 @@ def dedup(
         say(f"? {', '.join(p[:12] for p in doubt.pictures)}: {doubt.why}", "yellow")
 
 
-@app.command(rich_help_panel=FLOW)
+@command(panel=FLOW)
 def snapshot(
+    call: Call,
     dataset: str,
     for_: Annotated[str, typer.Option("--for", metavar="USE[,USE]")] = "train",
     profile: str = "conservative",
@@ -204,16 +181,11 @@ def snapshot(
     license_: Annotated[str | None, typer.Option("--license", metavar="EXPR")] = None,
     holder: str | None = None,
     all_: Annotated[bool, typer.Option("--all", help="Keep denied pictures too.")] = False,
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """Freeze a dataset's usable keepers under one Merkle root."""
     from picdeed.flow import pipeline
 
-    opened = open_here(registry, blobs)
+    opened = call.open()
     query = pipeline.Query(
         uses=_uses(for_),
         profile=profile,
@@ -222,9 +194,9 @@ def snapshot(
         holder=holder,
         all=all_,
     )
-    with progress_bars(quiet=as_json) as progress:
+    with call.progress() as progress:
         done = pipeline.freeze(opened, dataset, query, progress=progress)
-    if as_json:
+    if call.as_json:
         print_document("snapshot", done)
     else:
         say(f"{done.snapshot or 'no snapshot'}: {done.members} pictures", "bold")
@@ -236,24 +208,20 @@ def snapshot(
         raise typer.Exit(3)
 
 
-@app.command(rich_help_panel=FLOW)
+@command(panel=FLOW)
 def gate(
+    call: Call,
     snapshot: str,
     base: Annotated[str, typer.Option()],
     use: Annotated[str, typer.Option(metavar="USE[,USE]")],
     profile: str = "conservative",
     non_commercial: bool = False,
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """Decide whether a base may be fine-tuned on a snapshot for these uses."""
     from picdeed.flow import pipeline
 
-    opened = open_here(registry, blobs)
-    with progress_bars(quiet=as_json) as progress:
+    opened = call.open()
+    with call.progress() as progress:
         done = pipeline.judge(
             opened,
             snapshot,
@@ -263,7 +231,7 @@ def gate(
             commercial=not non_commercial,
             progress=progress,
         )
-    if as_json:
+    if call.as_json:
         print_document("gate", done)
     else:
         show_gate(done)
@@ -297,8 +265,9 @@ def show_gate(done: Gated) -> None:
     say(f"valid until {done.valid_until}; not legal advice", "dim")
 
 
-@app.command(rich_help_panel=FLOW)
+@command(panel=FLOW)
 def train(
+    call: Call,
     snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT")],
     base: Annotated[str, typer.Option()],
     use: Annotated[str, typer.Option(metavar="USE[,USE]")] = "train",
@@ -307,20 +276,15 @@ def train(
     seed: int = 0,
     detach: bool = False,
     again: bool = False,
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """Gate, then fine-tune a style adapter on a snapshot."""
     from picdeed.diffusion.recipe import default_preset, load_recipe
     from picdeed.flow import pipeline
     from picdeed.jobs import launch
 
-    opened = open_here(registry, blobs)
+    opened = call.open()
     recipe = load_recipe(preset or default_preset(base), set_ or [])
-    with progress_bars(quiet=as_json) as progress:
+    with call.progress() as progress:
         done = pipeline.fine_tune(
             opened,
             snapshot,
@@ -335,7 +299,7 @@ def train(
     if detach and done.state != "succeeded":
         launch.background(opened.root, done.run)
         done = replace(done, state="running")
-    show_run("train", done, as_json=as_json)
+    show_run("train", done, as_json=call.as_json)
 
 
 def show_run(command: str, done: Any, *, as_json: bool) -> None:
@@ -359,8 +323,9 @@ def show_run(command: str, done: Any, *, as_json: bool) -> None:
         say(f"Next: picdeed runs show {done.run[:12]}", "dim")
 
 
-@app.command(rich_help_panel=FLOW)
+@command(panel=FLOW)
 def generate(
+    call: Call,
     subject: Annotated[str | None, typer.Argument(metavar="[RUN|ADAPTER]")] = None,
     prompt: Annotated[str, typer.Option()] = ...,  # type: ignore[assignment]
     base: Annotated[str | None, typer.Option(help="Draw with a base alone.")] = None,
@@ -370,11 +335,6 @@ def generate(
     guidance: Annotated[float, typer.Option(min=0.0, max=100.0)] = 2.5,
     sampler: str = "ddim",
     out: Annotated[Path | None, typer.Option(metavar="DIR")] = None,
-    as_json: AsJson = False,
-    registry: Where = None,
-    blobs: BlobsAt = None,
-    yes: Yes = False,
-    debug: Debug = False,
 ) -> None:
     """Draw pictures, sign them, read them back, release them."""
     from picdeed.flow import pipeline
@@ -384,11 +344,11 @@ def generate(
             "Name a run or adapter, or a base with --base (one of the two).",
             hint="picdeed runs list shows the runs.",
         )
-    opened = open_here(registry, blobs)
+    opened = call.open()
     wish = pipeline.Wish(prompt, n, seed, steps, guidance, sampler)
-    with progress_bars(quiet=as_json) as progress:
+    with call.progress() as progress:
         done = pipeline.publish(opened, subject or base or "", wish, out, progress=progress)
-    if as_json:
+    if call.as_json:
         print_document("generate", done)
         return
     rows = [(one.id[:16], one.seed, one.credential["state"], one.path) for one in done.outputs]
