@@ -237,7 +237,9 @@ def _new_rows(session: Session, dataset: str, batch: list[_Read]) -> list[Table]
         rows.append(pictures.new_occurrence(picture, home, one.place, one.found.path, seen_at=now))
         rows.append(Member(dataset_id=home, picture_id=picture, caption=one.caption, added_at=now))
         rows += [
-            claim_rows.new_claim(picture, observed_at=now, **claim.as_json())
+            claim_rows.new_claim(
+                picture, **{**claim.as_json(), "observed_at": claim.observed_at or now}
+            )
             for claim in one.claims
         ]
     return fresh(session, rows)

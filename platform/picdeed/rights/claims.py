@@ -30,18 +30,29 @@ class ClaimSource(StrEnum):
 
 
 class ClaimKind(StrEnum):
-    """What a statement is about. Only the last four and LICENSE can move a verdict."""
+    """What a statement is about: first what only describes, then what can move a verdict."""
 
-    AUTHOR = "author"
-    HOLDER = "holder"
     TITLE = "title"
     SOURCE_URL = "source-url"
     CAPTION = "caption"
+    CAPTION_AUTHOR = "caption-author"
     ACQUIRED_AT = "acquired-at"
-    LICENSE = "license"
-    OPT_OUT = "opt-out"
     OPT_IN = "opt-in"
+    NO_INFERENCE = "no-inference"
+    AUTHOR = "author"
+    HOLDER = "holder"
+    LICENSOR = "licensor"
+    LICENSE = "license"
+    CAPTION_LICENSE = "caption-license"
+    OPT_OUT = "opt-out"
     RIGHTS_STATEMENT = "rights-statement"
+    SYNTHETIC = "synthetic"
+    PERSONS = "persons"
+    MODEL_RELEASE = "model-release"
+    PROPERTY_RELEASE = "property-release"
+    CHECKED = "checked"
+    WAIVER = "waiver"
+    ELECTION = "election"
 
 
 class ClaimStatus(StrEnum):
@@ -56,8 +67,11 @@ class ClaimStatus(StrEnum):
 class Claim:
     """One recorded statement. `raw` is what was found, `parsed` what it was read as.
 
-    `parsed` is an SPDX expression (LICENSE), a signal's key (OPT_OUT, OPT_IN), one of
-    `Statement`'s words (RIGHTS_STATEMENT), else the plain value.
+    `parsed` by kind: an SPDX expression (LICENSE, CAPTION_LICENSE), one elected side of an OR
+    (ELECTION), a signal's key (OPT_OUT, OPT_IN, NO_INFERENCE), one of `Statement`'s words
+    (RIGHTS_STATEMENT), one of `Release`'s (MODEL_RELEASE, PROPERTY_RELEASE), "identifiable" or
+    "none" (PERSONS), an ISO day (WAIVER), what was asked and found to reserve nothing (CHECKED),
+    else the plain value. `observed_at` is ISO-8601 UTC, "" where no time is known.
     """
 
     source: ClaimSource
@@ -67,6 +81,7 @@ class Claim:
     status: ClaimStatus
     parser: str
     note: str = ""
+    observed_at: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values under the fields' names."""
@@ -78,6 +93,7 @@ class Claim:
             "status": self.status.value,
             "parser": self.parser,
             "note": self.note,
+            "observed_at": self.observed_at,
         }
 
     @classmethod
@@ -91,7 +107,17 @@ class Claim:
             ClaimStatus(row["status"]),
             str(row["parser"]),
             str(row.get("note", "")),
+            str(row.get("observed_at", "")),
         )
+
+
+class Release(StrEnum):
+    """What a model or property release covers, in the terms of PLUS."""
+
+    UNLIMITED = "unlimited"
+    LIMITED = "limited"
+    NONE = "none"
+    NOT_APPLICABLE = "not-applicable"
 
 
 class Statement(StrEnum):
