@@ -12,8 +12,12 @@ from picdeed.core.ids import sha256
 from picdeed.registry import (
     bases,
     claims,
+    conclusions,
     datasets,
     decisions,
+    descent,
+    facts,
+    grants,
     ledger,
     outputs,
     pictures,
@@ -21,6 +25,8 @@ from picdeed.registry import (
     runs,
     similar,
     snapshots,
+    texts,
+    tombstones,
 )
 from picdeed.registry.session import create_registry, open_registry
 
@@ -46,20 +52,31 @@ def dataset(name: str) -> datasets.Dataset:
     return datasets.Dataset(id=datasets.dataset_id(name), name=name, created_at=AT)
 
 
-def conclusion(picture_id: str, expression="CC0-1.0", verdict="ALLOW", **changes):
+def standing(expression="CC0-1.0", verdict="ALLOW", **changes):
     cells = {
-        "picture_id": picture_id,
         "license": expression,
         "rule": "one-claim",
         "conflict": False,
         "opt_out": False,
+        "checked": False,
         "verdicts": {"train": verdict, "sell-adapter": "DENY"},
         "reasons": [{"license": expression, "effect": verdict}],
+        "findings": [],
+        "grants": [],
+        "until": None,
+    }
+    return conclusions.new_standing(cells | changes)
+
+
+def conclusion(picture_id: str, answer, **changes):
+    cells = {
+        "picture_id": picture_id,
+        "standing_id": answer.id,
         "claims_hash": "c",
         "policy_hash": "p",
         "concluded_at": AT,
     }
-    return claims.Conclusion(**(cells | changes))
+    return conclusions.Conclusion(**(cells | changes))
 
 
 def claim(picture_id: str, raw="CC0-1.0", **changes):
@@ -182,6 +199,21 @@ def one_life() -> SimpleNamespace:
             declared_at=AT,
             impact={"pictures": 1},
         ),
+        grant=grants.Grant(
+            id=grants.grant_id({"licensor": "Ada"}),
+            licensor="Ada",
+            licensee="us",
+            authority="",
+            actions=["train"],
+            scope=a.id,
+            starts=AT,
+            survival="unknown",
+            terms={"territory": "world"},
+            evidence_sha256="e" * 64,
+            evidence_name="contract.pdf",
+            recorded_by="Eve",
+            recorded_at=AT,
+        ),
     )
 
 
@@ -193,7 +225,6 @@ def rows_of(life: SimpleNamespace) -> list:
             datasets.Member(dataset_id=life.dataset.id, picture_id=p.id, caption="c", added_at=AT),
             pictures.new_occurrence(p.id, life.dataset.id, "x.png", "folder", seen_at=AT),
             claim(p.id),
-            conclusion(p.id),
             similar.Fingerprint(
                 picture_id=p.id,
                 algorithm="phash64/1",
@@ -204,6 +235,48 @@ def rows_of(life: SimpleNamespace) -> list:
             ),
             similar.ClusterMember(cluster_id=life.cluster.id, picture_id=p.id),
         ]
+    answer = standing()
+    rows += [answer, *(conclusion(p.id, answer) for p in (life.a, life.b))]
+    slip = claim(life.b.id, "MIT", source="person")
+    rows += [
+        slip,
+        claims.ClaimCorrection(corrects_id=slip.id, because="a slip", corrected_at=AT),
+        grants.GrantSubject(grant_id=life.grant.id, subject_id=life.a.id, matched=True),
+        facts.LicenseeFact(
+            id=facts.fact_id("annual-revenue-usd", "5", AT, AT),
+            name="annual-revenue-usd",
+            value="5",
+            since=AT,
+            recorded_by="Eve",
+            recorded_at=AT,
+        ),
+        texts.LicenseText(
+            url="https://example.org/license",
+            sha256="f" * 64,
+            license="MIT",
+            origin="catalogue",
+            first_seen=AT,
+        ),
+        decisions.Approval(
+            decision_id=life.decision.id, recorded_at=AT, by="Eve", basis="contract", until=AT
+        ),
+        revocations.RevocationEffect(
+            revocation_id=life.revocation.id, subject_id=life.a.id, before="good", after="revoked"
+        ),
+        tombstones.Tombstone(
+            feed="k" * 64,
+            seq=1,
+            salt="s" * 64,
+            file_hash="1" * 64,
+            ground="takedown",
+            effective=AT,
+            entry_hash="2" * 64,
+            read_at=AT,
+        ),
+        descent.Derivation(
+            child_id=life.b.id, parent_id=life.a.id, relation="crop-of", recorded_at=AT
+        ),
+    ]
     rows.append(
         similar.new_pair(life.a.id, life.b.id, kind="near", distance=0.25, evidence={"ncc": 0.99})
     )
@@ -248,6 +321,7 @@ def make():
         picture=picture,
         dataset=dataset,
         conclusion=conclusion,
+        standing=standing,
         claim=claim,
         one_life=one_life,
         rows_of=rows_of,

@@ -19,9 +19,9 @@ from picdeed.registry.heads import head_files, parse_head, sign_head
 from picdeed.registry.schema import covered_tables, metadata
 
 AT = "2026-01-02T03:04:05.000000Z"
-COLUMNS = [
-    (table.name, column.name) for table in metadata().sorted_tables for column in table.columns
-]
+# All but what can be rebuilt at any time.
+VOUCHED = [t for t in metadata().sorted_tables if not t.name.endswith(("_rollup", "_cache"))]
+COLUMNS = [(table.name, column.name) for table in VOUCHED for column in table.columns]
 
 
 def sql(registry, statement, *values):
@@ -54,7 +54,7 @@ def test_a_sound_registry_has_no_problem(full):
 
 
 def test_the_full_registry_has_a_row_in_every_table(full):
-    for table in metadata().sorted_tables:
+    for table in VOUCHED:
         assert sql(full, f"SELECT count(*) FROM {table.name}")[0][0], table.name
 
 
@@ -63,7 +63,11 @@ def test_editing_any_column_of_any_table_is_found(full, table, column):
     ((rowid, old),) = sql(full, f'SELECT rowid, "{column}" FROM {table} ORDER BY rowid LIMIT 1')
     match old:
         case int():
-            new = 1 - old if column in {"conflict", "opt_out", "commercial"} else old + 1000
+            new = (
+                1 - old
+                if column in {"conflict", "opt_out", "checked", "commercial", "matched"}
+                else old + 1000
+            )
         case float():
             new = old + 0.5
         case str() if old.startswith(("{", "[")):
@@ -76,7 +80,7 @@ def test_editing_any_column_of_any_table_is_found(full, table, column):
     assert not check_ledger(full).ok
 
 
-@pytest.mark.parametrize("table", [t.name for t in metadata().sorted_tables])
+@pytest.mark.parametrize("table", [t.name for t in VOUCHED])
 def test_deleting_a_row_of_any_table_is_found(full, table):
     sql(full, f"DELETE FROM {table} WHERE rowid = (SELECT min(rowid) FROM {table})")
     assert not check_ledger(full).ok
@@ -114,14 +118,14 @@ def test_a_deleted_row_that_came_back_is_found(full):
         ("conflict", "maybe"),
         ("conflict", 2),
         ("license", b"bytes"),
-        ("concluded_at", 1.5),
+        ("until", 1.5),
         ("rule", "\x00"),
     ],
 )
 def test_a_cell_that_cannot_be_parsed_is_a_problem_and_no_crash(full, column, value):
-    sql(full, f"UPDATE conclusions SET {column} = ?", value)
+    sql(full, f"UPDATE standings SET {column} = ?", value)
     report = check_ledger(full)
-    assert len(report.problems) == 2
+    assert len(report.problems) == 1
     assert {p.kind for p in report.problems} == {
         "unparsable" if column == "verdicts" else "changed"
     }

@@ -1,12 +1,9 @@
-"""Are claims append-only facts with ids of their own, and conclusions counted by licence?"""
+"""Are claims append-only facts with ids of their own, and can a slip be taken back?"""
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
 from picdeed.core.ids import sha256
 from picdeed.registry import claims
-from picdeed.registry.pictures import Picture
 
 
 def test_the_id_names_the_whole_statement(make):
@@ -45,22 +42,12 @@ def test_a_set_of_claims_has_one_hash(make):
     assert claims.claims_hash([one]) != claims.claims_hash([one, two])
 
 
-def test_conclusions_are_counted_by_licence(registry, make, save):
-    shown = [make.picture(str(i)) for i in range(4)]
-    concluded = [
-        make.conclusion(p.id, "MIT" if i else "NOASSERTION", "ALLOW" if i else "DENY")
-        for i, p in enumerate(shown[:3])
-    ]
-    save(*shown, *concluded)
-    mit = sorted(p.id for p in shown[1:3])
+def test_a_claim_that_was_taken_back_is_no_longer_in_force(registry, make, save):
+    p = make.picture("p")
+    slip, kept = make.claim(p.id, "MIT"), make.claim(p.id, "CC0-1.0")
+    save(p, slip, kept)
+    save(claims.ClaimCorrection(corrects_id=slip.id, because="a slip", corrected_at=make.at))
     with registry.read() as session:
-        assert claims.by_license(session) == {"MIT": 2, "NOASSERTION": 1}
-        only = sa.select(Picture.id).where(Picture.id == shown[1].id)
-        assert claims.by_license(session, only) == {"MIT": 1}
-        assert claims.under(session, "MIT") == mit
-        denied = session.scalars(claims.concluded_ids(use="train", verdict="DENY")).all()
-        assert denied == [shown[0].id]
-        found = claims.conclusions(session, [p.id for p in shown])
-        assert set(found) == {p.id for p in shown[:3]}
-        assert found[shown[1].id].verdicts == {"train": "ALLOW", "sell-adapter": "DENY"}
-        assert found[shown[1].id].conflict is False
+        assert [row.id for row in claims.in_force(session, [p.id])[p.id]] == [kept.id]
+        assert len(claims.of(session, p.id)) == 2
+        assert claims.pictures_of(session, [slip.id]) == {p.id}

@@ -8,7 +8,7 @@ from picdeed.registry.overview import overview
 def test_counts(full):
     with full.read() as session:
         seen = overview(session)
-    assert (seen.pictures, seen.claims, seen.datasets, seen.clusters) == (2, 2, 1, 1)
+    assert (seen.pictures, seen.claims, seen.datasets, seen.clusters) == (2, 3, 1, 1)
     assert (seen.snapshots, seen.decisions, seen.runs, seen.adapters, seen.outputs) == (1,) * 5
     assert (seen.revocations, seen.events) == (1, 4)
     assert (seen.without_conclusion, seen.conflicts, seen.opt_outs) == (0, 0, 0)
@@ -21,10 +21,14 @@ def test_counts(full):
 
 def test_conflicts_opt_outs_and_open_pictures_are_counted(registry, make, save):
     shown = [make.picture(str(i)) for i in range(3)]
+    torn = make.standing(conflict=True, opt_out=True)
+    out = make.standing(opt_out=True)
     save(
         *shown,
-        make.conclusion(shown[0].id, conflict=True, opt_out=True),
-        make.conclusion(shown[1].id, opt_out=True),
+        torn,
+        out,
+        make.conclusion(shown[0].id, torn),
+        make.conclusion(shown[1].id, out),
     )
     with registry.read() as session:
         seen = overview(session)

@@ -15,7 +15,8 @@ def many(registry, make, save):
     """25 pictures in `birds`, the first 5 also in `cats`; every fifth is denied, 20 concluded."""
     birds, cats = make.dataset("birds"), make.dataset("cats")
     shown = sorted((make.picture(f"p{i}") for i in range(25)), key=lambda p: p.id)
-    rows = [birds, cats, *shown]
+    answers = {True: make.standing("CC-BY-NC-4.0", "DENY"), False: make.standing()}
+    rows = [birds, cats, *shown, *answers.values()]
     for i, p in enumerate(shown):
         rows.append(Member(dataset_id=birds.id, picture_id=p.id, caption=f"c{i}", added_at=make.at))
         rows.append(make.claim(p.id))
@@ -25,9 +26,7 @@ def many(registry, make, save):
                 Member(dataset_id=cats.id, picture_id=p.id, added_at=make.at, removed_at=removed)
             )
         if i < 20:
-            denied = i % 5 == 0
-            kind, verdict = ("CC-BY-NC-4.0", "DENY") if denied else ("CC0-1.0", "ALLOW")
-            rows.append(make.conclusion(p.id, kind, verdict))
+            rows.append(make.conclusion(p.id, answers[i % 5 == 0]))
     shown[7].state = PictureState.REVOKED
     save(*rows)
     return birds, cats, shown

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from picdeed.core.errors import IntegrityError
 from picdeed.core.events import Event
 from picdeed.registry import ledger, tables
-from picdeed.registry.claims import Conclusion
+from picdeed.registry.conclusions import Conclusion
 from picdeed.registry.datasets import Dataset, Member
 from picdeed.registry.runs import RunState
 from picdeed.registry.tables import CanonicalJson, fresh, is_covered, json_value, merged, storable
@@ -119,10 +119,14 @@ def test_merged_gives_new_and_changed_rows_only(full):
         cells = [{c: getattr(o, c) for c in sa.inspect(Conclusion).columns.keys()} for o in old]  # noqa: SIM118
         again = [Conclusion(**(c | {"concluded_at": "later"})) for c in cells]
         assert merged(session, again, ignoring=("concluded_at",)) == []
-        changed = Conclusion(**(cells[0] | {"rule": "R10", "concluded_at": "later"}))
+        changed = Conclusion(**(cells[0] | {"claims_hash": "R10", "concluded_at": "later"}))
         kept = merged(session, [changed, again[1]], ignoring=("concluded_at",))
         assert kept == [old[0]]
-        assert (old[0].rule, old[0].concluded_at, old[1].concluded_at) == ("R10", "later", AT)
+        assert (old[0].claims_hash, old[0].concluded_at, old[1].concluded_at) == (
+            "R10",
+            "later",
+            AT,
+        )
         ledger.write(session, Event.LICENSE_CONCLUDED, {}, kept)
         assert merged(session, [dataset("new")])[0].name == "new"
 

@@ -20,8 +20,7 @@ from picdeed.flow import pipeline
 from picdeed.flow.credential import Released
 from picdeed.flow.init import EMBEDDED
 from picdeed.flow.train import Launch
-from picdeed.registry import claims as claim_rows
-from picdeed.registry import similar, snapshots
+from picdeed.registry import conclusions, similar, snapshots
 from picdeed.registry.session import Registry, open_registry
 from picdeed.rights.verdict import Use
 from picdeed.sources.demo_set import Cause, DemoSet, write_demo_pictures
@@ -184,7 +183,7 @@ def _stopped(
                 of = next(file for file, one in ids.items() if one in copies and one != picture)
                 rows.append((name, str(cause), "dedup", f"same picture as {of}, kept once"))
             elif why is not None:
-                found = claim_rows.conclusions(session, [picture])[picture]
+                found = conclusions.conclusions(session, [picture])[picture]
                 clause = found.reasons[0]["clause"] if found.reasons else found.rule
                 rows.append((name, str(cause), "license", f"{found.license}: {clause}"))
             else:

@@ -1,29 +1,32 @@
 """May this base be fine-tuned on this snapshot, for these uses? One recorded decision.
 
 Judged from what is known now, not from what was known when the snapshot was frozen: a later
-claim, revocation or rule gives a new decision, and the old one no longer opens anything.
+claim, contract, revocation, fact or rule gives a new decision, and the old one no longer opens
+anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from picdeed.core.errors import Denied, NeedsReview
 from picdeed.core.events import Event
 from picdeed.core.ids import hash_json
-from picdeed.registry import claims as claim_rows
-from picdeed.registry import decisions, ledger, pictures, snapshots, subjects
+from picdeed.flow.standing import facts_on, grant_of, group_of
+from picdeed.registry import conclusions, decisions, facts, grants, ledger, rollups, subjects
 from picdeed.registry.bases import Base
 from picdeed.registry.decisions import Decision
 from picdeed.registry.pictures import PictureState
 from picdeed.registry.session import Registry, Session, utc_now
 from picdeed.registry.snapshots import Snapshot
 from picdeed.rights.catalogue import Catalogue
-from picdeed.rights.decide import Group, decide, findings
-from picdeed.rights.verdict import Reason, Use, Verdict, in_order
+from picdeed.rights.decide import Group, Question, decide
+from picdeed.rights.grants import hold, next_change
+from picdeed.rights.verdict import Use, Verdict, in_order
+from picdeed.rights.what_if import ways
 
 LIFE = timedelta(days=30)
 
@@ -34,13 +37,33 @@ class Gated:
     snapshot: str
     base: str
     uses: tuple[str, ...]
+    profile: str
+    commercial: bool
     verdict: str
     reasons: tuple[dict[str, Any], ...]
     duties: tuple[dict[str, Any], ...]
     drop: tuple[str, ...]
     drop_reason: str | None
-    approved: None
+    approved: dict[str, str] | None
     valid_until: str
+    what_if: tuple[dict[str, Any], ...] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether work may go on: the verdict passes, or a person approved this REVIEW."""
+        verdict = Verdict(self.verdict)
+        return verdict.passes or (verdict is Verdict.REVIEW and self.approved is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """All that one decision depends on."""
+
+    groups: tuple[Group, ...]
+    places: tuple[tuple[str, str], ...]  # (standing, state) of each group
+    question: Question
+    inputs_hash: str
+    until: str
 
 
 def gate(
@@ -52,59 +75,92 @@ def gate(
     *,
     profile: str = "conservative",
     commercial: bool = True,
+    what_if: bool = False,
 ) -> Gated:
     """Decide, and record the decision unless an equal one still holds.
 
-    Bound to (snapshot root, base hash, uses, profile, licence rules, the members' present
-    standing) and to its expiry. Conclusions must be up to date: pipeline.judge sees to it.
+    Bound to (snapshot root, base hash, uses, profile, licence rules, facts and contracts about
+    the licensee and the base, the members' present standing) and to its expiry. Conclusions must
+    be up to date: pipeline.judge sees to it. `what_if` adds what would have to change.
     """
     with registry.write() as session:
         frozen = subjects.require(session, Snapshot, snapshot)
         model = subjects.require(session, Base, base)
-        wanted = in_order(uses)
-        groups = _groups(session, frozen.id)
-        inputs_hash = hash_json(
-            {
-                "snapshot": frozen.root,
-                "base": [model.sha256, model.license],
-                "uses": [str(use) for use in wanted],
-                "profile": profile,
-                "commercial": commercial,
-                "groups": [_group_json(group) for group in groups],
-            }
-        )
         now = utc_now()
-        earlier = decisions.with_inputs(session, inputs_hash, catalogue.policy_hash)
+        asked = Question(in_order(uses), profile, commercial)
+        case = _case(session, frozen, model, asked, now)
+        terms = catalogue.base(model.name)
+        earlier = decisions.with_inputs(session, case.inputs_hash, catalogue.policy_hash)
         if earlier and earlier[0].valid_until > now:
-            return told(earlier[0])
-        found = decide(
-            groups,
-            catalogue.base(model.name),
-            wanted,
-            catalogue,
-            profile=profile,
-            commercial=commercial,
-        )
-        row = Decision(
-            id=decisions.decision_id(inputs_hash, catalogue.policy_hash, len(earlier)),
-            snapshot_id=frozen.id,
-            base_id=model.id,
-            uses=[str(use) for use in wanted],
-            profile=profile,
-            commercial=commercial,
-            verdict=str(found.verdict),
-            reasons=[reason.as_json() for reason in found.reasons],
-            duties=[duty.as_json() for duty in found.duties],
-            drop=list(found.drop),
-            drop_reason=found.drop_reason,
-            inputs_hash=inputs_hash,
-            policy_hash=catalogue.policy_hash,
-            decided_at=now,
-            valid_until=_after(now, LIFE),
-        )
-        payload = {"decision": row.id, "snapshot": frozen.id, "verdict": row.verdict}
-        ledger.write(session, Event.GATE_DECIDED, payload, [row])
-        return told(row)
+            row = earlier[0]
+        else:
+            found = decide(case.groups, terms, case.question, catalogue)
+            row = Decision(
+                id=decisions.decision_id(case.inputs_hash, catalogue.policy_hash, len(earlier)),
+                snapshot_id=frozen.id,
+                base_id=model.id,
+                uses=[str(use) for use in asked.uses],
+                profile=profile,
+                commercial=commercial,
+                verdict=str(found.verdict),
+                reasons=[reason.as_json() for reason in found.reasons],
+                duties=[duty.as_json() for duty in found.duties],
+                drop=_dropped(session, frozen.id, [case.places[place] for place in found.drop]),
+                drop_reason=found.drop_reason,
+                inputs_hash=case.inputs_hash,
+                policy_hash=catalogue.policy_hash,
+                decided_at=now,
+                valid_until=case.until,
+            )
+            payload = {"decision": row.id, "snapshot": frozen.id, "verdict": row.verdict}
+            ledger.write(session, Event.GATE_DECIDED, payload, [row])
+        told_ = told(session, row, now)
+        if not what_if:
+            return told_
+        open_ways = ways(case.groups, terms, case.question, catalogue)
+        return replace(told_, what_if=tuple(way.as_json() for way in open_ways))
+
+
+def _case(session: Session, frozen: Snapshot, model: Base, asked: Question, now: str) -> _Case:
+    known = rollups.counts(session, frozen.id)
+    answers = conclusions.standings(session, {standing for standing, _, _ in known.pictures})
+    covering = grants.covering(session, [model.id]).get(model.id, [])
+    contracts = [grant_of(row, matched=True) for row, _ in covering]
+    question = replace(
+        asked,
+        facts=facts_on(session, now),
+        base_held=hold([one for one in contracts if one.holds(now)], contested=False),
+    )
+    moments = [
+        _after(now, LIFE),
+        next_change(contracts, now),
+        facts.next_change(session, now),
+        *(answer.until for answer in answers.values()),
+    ]
+    inputs = {
+        "snapshot": frozen.root,
+        "base": [model.sha256, model.license],
+        "question": asdict(question),
+        "members": known.digest,
+    }
+    return _Case(
+        groups=tuple(
+            group_of(answers[standing], size, revoked=state != PictureState.GOOD)
+            for standing, state, size in known.pictures
+        ),
+        places=tuple((standing, state) for standing, state, _ in known.pictures),
+        question=question,
+        inputs_hash=hash_json(inputs),
+        until=min(moment for moment in moments if moment),
+    )
+
+
+def _dropped(session: Session, snapshot: str, places: Sequence[tuple[str, str]]) -> list[str]:
+    return sorted(
+        picture
+        for standing, state in places
+        for picture in rollups.standing_as(session, snapshot, standing, state)
+    )
 
 
 def _after(now: str, life: timedelta) -> str:
@@ -112,47 +168,31 @@ def _after(now: str, life: timedelta) -> str:
     return until.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _groups(session: Session, snapshot: str) -> list[Group]:
-    """Members by what is known of them now; few groups however many pictures."""
-    ids = [member.picture_id for member in snapshots.members(session, snapshot)]
-    rows = pictures.by_ids(session, ids)
-    parts: dict[str, tuple[Group, list[str]]] = {}
-    for picture, found in sorted(claim_rows.conclusions(session, ids).items()):
-        revoked = rows[picture].state != PictureState.GOOD
-        key = hash_json([found.license, found.opt_out, revoked, found.reasons])
-        if key not in parts:
-            marks = findings(Reason.from_json(row) for row in found.reasons)
-            parts[key] = (Group(found.license, found.opt_out, revoked, (), marks), [])
-        parts[key][1].append(picture)
-    return [replace(group, pictures=tuple(ids)) for group, ids in parts.values()]
-
-
-def _group_json(group: Group) -> list[Any]:
-    marks = [mark.as_json() for mark in group.findings]
-    return [group.license, group.opt_out, group.revoked, marks, list(group.pictures)]
-
-
-def told(row: Decision) -> Gated:
-    """A recorded decision as its users see it."""
+def told(session: Session, row: Decision, now: str) -> Gated:
+    """A recorded decision as its users see it, with the approval that still holds."""
+    passed = decisions.approval(session, row.id, now)
     return Gated(
         decision=row.id,
         snapshot=row.snapshot_id,
         base=row.base_id,
         uses=tuple(row.uses),
+        profile=row.profile,
+        commercial=row.commercial,
         verdict=row.verdict,
         reasons=tuple(row.reasons),
         duties=tuple(row.duties),
         drop=tuple(row.drop),
         drop_reason=row.drop_reason,
-        approved=None,
+        approved=None
+        if passed is None
+        else {"by": passed.by, "basis": passed.basis, "until": passed.until},
         valid_until=row.valid_until,
     )
 
 
 def require_open(gated: Gated) -> None:
     """Raise Denied or NeedsReview, with the decision's id, unless the gate stands open."""
-    verdict = Verdict(gated.verdict)
-    if verdict in (Verdict.ALLOW, Verdict.DUTIES):
+    if gated.is_open:
         return
     why = "; ".join(
         f"{reason['license']}: {reason['clause']}"
@@ -162,7 +202,10 @@ def require_open(gated: Gated) -> None:
     hint = f"picdeed gate {gated.snapshot[:12]} shows every reason"
     if gated.drop:
         hint += f"; leaving out {len(gated.drop)} pictures would lift the verdict"
-    error = Denied if verdict is Verdict.DENY else NeedsReview
+    error: type[Denied | NeedsReview] = Denied
+    if gated.verdict == Verdict.REVIEW:
+        error = NeedsReview
+        hint += f"; a person may let it pass: picdeed approve {gated.decision[:12]}"
     raise error(
         f"{', '.join(gated.uses)} on {gated.snapshot[:12]} is {gated.verdict} ({why or 'empty'}). "
         "Nothing was trained.",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from picdeed.core.errors import Denied, UsageError
 from picdeed.core.events import Progress, silent
 from picdeed.core.resources import bundled
 from picdeed.credentials.keys import Identity, load_identity
@@ -27,16 +28,18 @@ from picdeed.flow.gate import Gated, gate, require_open
 from picdeed.flow.generate import Wish, generate
 from picdeed.flow.ingest import Ingested, ingest
 from picdeed.flow.init import Initialised, init
-from picdeed.flow.license import Licensed, license
+from picdeed.flow.license import Licensed, license, settle
 from picdeed.flow.revoke import Ground, Revoked, revoke
 from picdeed.flow.snapshot import Query, Snapshotted, snapshot
 from picdeed.flow.statements import Given
 from picdeed.flow.train import Launch, Trained, finish, prepare, show, train
 from picdeed.flow.verify import Verified, verify
-from picdeed.registry import bases, datasets, subjects
-from picdeed.registry import claims as claim_rows
+from picdeed.registry import bases, datasets, decisions, subjects
+from picdeed.registry import conclusions as conclusion_rows
 from picdeed.registry.lineage import Graph, graph
+from picdeed.registry.runs import Run, RunState
 from picdeed.registry.session import Registry
+from picdeed.registry.snapshots import Snapshot
 from picdeed.rights.catalogue import Catalogue, load_catalogue
 from picdeed.rights.verdict import Use
 
@@ -85,7 +88,7 @@ def register(
     if not dry_run:
         license(registry, catalogue, only=ids, progress=progress)
     with registry.read() as session:
-        rows = claim_rows.conclusions(session, ids)
+        rows = conclusion_rows.conclusions(session, ids)
     return Registered(done, {key: (row.license, row.verdicts) for key, row in rows.items()})
 
 
@@ -95,7 +98,7 @@ def freeze(
     """dedup + license + snapshot: pending work is done first, then the keepers are frozen."""
     catalogue = rules()
     dedup(registry, dataset, progress=progress)
-    license(registry, catalogue, dataset, progress=progress)
+    settle(registry, catalogue, progress=progress)
     return snapshot(registry, catalogue, dataset, query)
 
 
@@ -107,13 +110,46 @@ def judge(
     *,
     profile: str = "conservative",
     commercial: bool = True,
+    what_if: bool = False,
     progress: Progress = silent,
 ) -> Gated:
     """dedup + license + gate: judged from what is known now."""
     catalogue = rules()
     dedup(registry, progress=progress)
-    license(registry, catalogue, progress=progress)
-    return gate(registry, catalogue, frozen, base, uses, profile=profile, commercial=commercial)
+    settle(registry, catalogue, progress=progress)
+    return gate(
+        registry,
+        catalogue,
+        frozen,
+        base,
+        uses,
+        profile=profile,
+        commercial=commercial,
+        what_if=what_if,
+    )
+
+
+def judge_again(registry: Registry, decision: str, *, progress: Progress = silent) -> Gated:
+    """A recorded decision asked again; raises Denied unless the answer is still the same one."""
+    with registry.read() as session:
+        old = subjects.require(session, decisions.Decision, decision)
+    now = judge(
+        registry,
+        old.snapshot_id,
+        old.base_id,
+        [Use(use) for use in old.uses],
+        profile=old.profile,
+        commercial=old.commercial,
+        progress=progress,
+    )
+    if now.decision != old.id:
+        raise Denied(
+            f"Decision {old.id[:12]} no longer holds: what it was made from has changed, and "
+            f"{now.decision[:12]} says {now.verdict}. Nothing was trained.",
+            hint=f"picdeed decisions {now.decision[:12]} shows why.",
+            decision=now.decision,
+        )
+    return now
 
 
 def fine_tune(
@@ -124,12 +160,21 @@ def fine_tune(
     launch: Launch | None,
     *,
     uses: Sequence[Use] = (Use.TRAIN,),
+    decision: str | None = None,
     seed: int = 0,
     again: bool = False,
     progress: Progress = silent,
 ) -> Trained:
-    """gate + train; `launch` None only prepares the run. Raises Denied or NeedsReview."""
-    gated = judge(registry, frozen, base, uses, progress=progress)
+    """gate + train; `launch` None only prepares the run. Raises Denied or NeedsReview.
+
+    With `decision` that one must still be what the gate says, about this snapshot, base and
+    uses; no other opens the training.
+    """
+    if decision is None:
+        gated = judge(registry, frozen, base, uses, progress=progress)
+    else:
+        gated = judge_again(registry, decision, progress=progress)
+        _require_same(registry, gated, frozen, base, uses)
     require_open(gated)
     if launch is None:
         return show(registry, prepare(registry, gated.decision, recipe, seed=seed, again=again))
@@ -167,8 +212,43 @@ def withdraw(
     return revoke(registry, catalogue, target, ground, effective=effective, simulate=simulate)
 
 
+def _require_same(
+    registry: Registry, gated: Gated, frozen: str, base: str, uses: Sequence[Use]
+) -> None:
+    with registry.read() as session:
+        asked = (
+            subjects.require(session, Snapshot, frozen).id,
+            subjects.require(session, bases.Base, base).id,
+        )
+    if asked != (gated.snapshot, gated.base) or not set(uses) <= {Use(u) for u in gated.uses}:
+        raise UsageError(
+            f"Decision {gated.decision[:12]} is about {gated.snapshot[:12]}, {gated.base[:12]} "
+            f"and {', '.join(gated.uses)}; nothing was trained.",
+            hint="Name the snapshot, base and uses that it was made for.",
+        )
+
+
 def resume(registry: Registry, run: str, launch: Launch, *, progress: Progress = silent) -> Trained:
-    """Go on with a run from its last checkpoint; a finished one is returned as it is."""
+    """Go on with a run from its last checkpoint; a finished one is returned as it is.
+
+    An unfinished one is gated again: raises Denied or NeedsReview.
+    """
+    with registry.read() as session:
+        row = subjects.require(session, Run, run)
+        old = subjects.require(session, decisions.Decision, row.decision_id)
+    if row.state != RunState.SUCCEEDED:
+        uses = [Use(use) for use in old.uses]
+        require_open(
+            judge(
+                registry,
+                row.snapshot_id,
+                row.base_id,
+                uses,
+                profile=old.profile,
+                commercial=old.commercial,
+                progress=progress,
+            )
+        )
     return finish(registry, run, launch, progress=progress)
 
 

@@ -13,8 +13,7 @@ from enum import StrEnum
 
 from picdeed.core.errors import UnknownSubject, UsageError
 from picdeed.core.events import Event
-from picdeed.registry import claims as claim_rows
-from picdeed.registry import datasets, ledger, lineage, pictures, revocations, similar, subjects
+from picdeed.registry import conclusions, datasets, ledger, lineage, pictures, revocations, similar, subjects
 from picdeed.registry.lineage import Descendants
 from picdeed.registry.outputs import Output
 from picdeed.registry.pictures import Picture, PictureState
@@ -123,7 +122,7 @@ def _first_touched(session: Session, catalogue: Catalogue, target: str) -> tuple
     """The target's whole id (or licence expression) and the pictures that it names."""
     named = parse_license(target, catalogue.aliases).expression
     if named is not None:
-        return named, claim_rows.under(session, named)
+        return named, conclusions.under(session, [named])
     whole = subjects.resolve(session, target, {"img", "dat", "adp", "run", "bas"})
     kind = subjects.kind_of(whole)
     if kind == "img":

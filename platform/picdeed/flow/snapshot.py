@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass
 from picdeed.core.events import Event
 from picdeed.core.ids import sha256
 from picdeed.flow.keeping import rank
+from picdeed.flow.standing import facts_on, group_of
 from picdeed.registry import claims as claim_rows
-from picdeed.registry import datasets, ledger, pictures, similar, snapshots
-from picdeed.registry.claims import Conclusion
+from picdeed.registry import conclusions, datasets, ledger, pictures, similar, snapshots
+from picdeed.registry.conclusions import Conclusion
 from picdeed.registry.datasets import Member
 from picdeed.registry.pictures import Picture, PictureState
 from picdeed.registry.session import Registry, Session, utc_now
@@ -23,9 +24,9 @@ from picdeed.registry.snapshots import Snapshot, SnapshotMember, SnapshotRequest
 from picdeed.registry.tables import Table, fresh
 from picdeed.rights.catalogue import Catalogue
 from picdeed.rights.claims import ClaimKind
-from picdeed.rights.decide import Group, findings, judge_pictures
+from picdeed.rights.decide import Question, judge_pictures
 from picdeed.rights.expression import parse_license
-from picdeed.rights.verdict import Reason, Use, Verdict
+from picdeed.rights.verdict import Use, Verdict
 
 REASONS = ("revoked", "filter", "opt-out", "license", "duplicate")
 
@@ -105,25 +106,19 @@ def _candidates(
     members = datasets.members(session, home)
     ids = [member.picture_id for member in members]
     rows = pictures.by_ids(session, ids)
-    standing = claim_rows.conclusions(session, ids)
-    said = claim_rows.of_many(session, ids) if query.holder else {}
-    verdicts: dict[tuple[object, ...], bool] = {}
-
-    def usable(found: Conclusion) -> bool:
-        # Judged once per distinct conclusion: a million pictures have a few hundred of them.
-        key = (found.license, found.opt_out, str(found.reasons))
-        if key not in verdicts:
-            reasons = findings(Reason.from_json(row) for row in found.reasons)
-            group = Group(found.license, found.opt_out, False, ("",), reasons)
-            verdicts[key] = Verdict.DENY is not judge_pictures(
-                group,
-                query.uses,
-                catalogue,
-                profile=query.profile,
-                commercial=query.commercial,
-            )
-        return verdicts[key]
-
+    standing = conclusions.conclusions(session, ids)
+    said = claim_rows.in_force(session, ids) if query.holder else {}
+    question = Question(
+        query.uses,
+        query.profile,
+        query.commercial,
+        facts_on(session, utc_now()),
+    )
+    # Judged once per distinct answer: a million pictures share a few hundred of them.
+    usable = {
+        one.id: judge_pictures(group_of(one), question, catalogue) is not Verdict.DENY
+        for one in {row.standing_id: row.standing for row in standing.values()}.values()
+    }
     return [
         _Candidate(
             member,
@@ -134,7 +129,7 @@ def _candidates(
                 for claim in said.get(member.picture_id, ())
                 if claim.kind in (ClaimKind.HOLDER, ClaimKind.AUTHOR)
             ),
-            usable(standing[member.picture_id]),
+            usable[standing[member.picture_id].standing_id],
         )
         for member in members
     ]

@@ -1,14 +1,14 @@
-"""What was stated about each picture, and what was concluded from it?"""
+"""What was stated about each picture, and which statements were taken back?"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from picdeed.core.ids import canonical_json, hash_json, sha256
-from picdeed.registry.tables import CanonicalJson, Table, chunks, storable
+from picdeed.core.ids import hash_json, sha256
+from picdeed.registry.tables import Table, chunks, storable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,24 +36,18 @@ class PictureClaim(Table, kw_only=True):
     observed_at: Mapped[str]
 
 
-class Conclusion(Table, kw_only=True):
-    """The derived, dated answer for one picture; can be recomputed from its claims.
+class ClaimCorrection(Table, kw_only=True):
+    """A person takes back a claim that a person made, with or without another in its place.
 
-    `verdicts` is {use: verdict}, `reasons` a list of objects, as rights.decide gives them.
+    The corrected claim stays, and stays true of the days before `corrected_at`.
     """
 
-    __tablename__ = "conclusions"
+    __tablename__ = "claim_corrections"
 
-    picture_id: Mapped[str] = mapped_column(sa.ForeignKey("pictures.id"), primary_key=True)
-    license: Mapped[str] = mapped_column(index=True)
-    rule: Mapped[str]
-    conflict: Mapped[bool]
-    opt_out: Mapped[bool]
-    verdicts: Mapped[Any] = mapped_column(CanonicalJson, nullable=False)
-    reasons: Mapped[Any] = mapped_column(CanonicalJson, nullable=False)
-    claims_hash: Mapped[str]
-    policy_hash: Mapped[str]
-    concluded_at: Mapped[str]
+    corrects_id: Mapped[str] = mapped_column(sa.ForeignKey("picture_claims.id"), primary_key=True)
+    claim_id: Mapped[str | None] = mapped_column(sa.ForeignKey("picture_claims.id"), default=None)
+    because: Mapped[str]
+    corrected_at: Mapped[str]
 
 
 def new_claim(
@@ -105,47 +99,37 @@ def of_many(session: Session, pictures: Collection[str]) -> dict[str, list[Pictu
     return found
 
 
+def pictures_of(session: Session, claims: Collection[str]) -> set[str]:
+    """The pictures that these claims (ids) are about."""
+    found: set[str] = set()
+    for part in chunks(claims):
+        wanted = sa.select(PictureClaim.picture_id).where(PictureClaim.id.in_(part))
+        found.update(session.scalars(wanted))
+    return found
+
+
 def claims_hash(rows: Collection[PictureClaim]) -> str:
     """One hash for a set of claims, whatever their order."""
     return hash_json(sorted(row.id for row in rows))
 
 
-def conclusions(session: Session, pictures: Collection[str]) -> dict[str, Conclusion]:
-    """Conclusions by picture; pictures that have none yet are missing."""
-    found: dict[str, Conclusion] = {}
+def corrections(session: Session, pictures: Collection[str]) -> dict[str, ClaimCorrection]:
+    """Corrections of these pictures' claims by the id of the claim that was taken back."""
+    found: dict[str, ClaimCorrection] = {}
     for part in chunks(pictures):
-        wanted = sa.select(Conclusion).where(Conclusion.picture_id.in_(part))
-        found.update({row.picture_id: row for row in session.scalars(wanted)})
+        wanted = (
+            sa.select(ClaimCorrection)
+            .join(PictureClaim, PictureClaim.id == ClaimCorrection.corrects_id)
+            .where(PictureClaim.picture_id.in_(part))
+        )
+        found.update({row.corrects_id: row for row in session.scalars(wanted)})
     return found
 
 
-def concluded_ids(
-    license: str | None = None,  # noqa: A002 - the word of the contract
-    use: str = "train",
-    verdict: str | None = None,
-) -> sa.Select[str]:
-    """A selection of picture ids by concluded licence and by the verdict for one use."""
-    wanted = sa.select(Conclusion.picture_id)
-    if license is not None:
-        wanted = wanted.where(Conclusion.license == license)
-    if verdict is not None:
-        # Canonical JSON has one spelling, so the pair can be looked for as text: the databases
-        # share no JSON function.
-        pair = canonical_json({use: verdict}).decode()[1:-1]
-        as_text = sa.type_coerce(Conclusion.verdicts, sa.Text)
-        wanted = wanted.where(as_text.contains(pair, autoescape=True))
-    return wanted
-
-
-def by_license(session: Session, pictures: sa.Select[str] | None = None) -> dict[str, int]:
-    """How many pictures were concluded to each licence, in the order of the names."""
-    count = sa.func.count()
-    wanted = sa.select(Conclusion.license, count).group_by(Conclusion.license)
-    if pictures is not None:
-        wanted = wanted.where(Conclusion.picture_id.in_(pictures))
-    return dict(sorted((name, n) for name, n in session.execute(wanted)))
-
-
-def under(session: Session, license: str) -> list[str]:  # noqa: A002 - the word of the contract
-    """Ids of the pictures that were concluded to exactly this licence, in order."""
-    return list(session.scalars(concluded_ids(license).order_by(Conclusion.picture_id)))
+def in_force(session: Session, pictures: Collection[str]) -> dict[str, list[PictureClaim]]:
+    """Claims by picture without those that a person took back."""
+    back = corrections(session, pictures)
+    return {
+        picture: [row for row in rows if row.id not in back]
+        for picture, rows in of_many(session, pictures).items()
+    }

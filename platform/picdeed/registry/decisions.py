@@ -37,6 +37,21 @@ class Decision(Table, kw_only=True):
     valid_until: Mapped[str]
 
 
+class Approval(Table, kw_only=True):
+    """A person lets one REVIEW pass, on a legal basis, until a day. The verdict stays REVIEW.
+
+    `by` is as the person named themselves: asserted, not authenticated.
+    """
+
+    __tablename__ = "approvals"
+
+    decision_id: Mapped[str] = mapped_column(sa.ForeignKey("decisions.id"), primary_key=True)
+    recorded_at: Mapped[str] = mapped_column(primary_key=True)
+    by: Mapped[str]
+    basis: Mapped[str]
+    until: Mapped[str]
+
+
 def decision_id(inputs_hash: str, policy_hash: str, counter: int) -> str:
     """The id of the `counter`-th decision from these inputs and rules (0, 1, ... on expiry)."""
     return content_id("dec", {"inputs": inputs_hash, "policy": policy_hash, "counter": counter})
@@ -60,3 +75,9 @@ def all_decisions(session: Session) -> list[Decision]:
     """Every decision, newest first."""
     wanted = sa.select(Decision).order_by(Decision.decided_at.desc(), Decision.id)
     return list(session.scalars(wanted))
+
+
+def approval(session: Session, decision: str, now: str) -> Approval | None:
+    """The last approval of a decision that still holds at `now`."""
+    wanted = sa.select(Approval).where(Approval.decision_id == decision, Approval.until > now)
+    return session.scalars(wanted.order_by(Approval.recorded_at.desc()).limit(1)).first()

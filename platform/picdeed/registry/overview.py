@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from picdeed.registry import claims, ledger
-from picdeed.registry.claims import Conclusion, PictureClaim
+from picdeed.registry import conclusions, ledger
+from picdeed.registry.claims import PictureClaim
+from picdeed.registry.conclusions import Conclusion, Standing
 from picdeed.registry.datasets import Dataset
 from picdeed.registry.decisions import Decision
 from picdeed.registry.outputs import Output
@@ -68,9 +69,9 @@ def overview(session: Session) -> Overview:
         revocations=_count(session, Revocation),
         events=ledger.last_event(session)[0],
         without_conclusion=pictures - _count(session, Conclusion),
-        conflicts=_count(session, Conclusion, Conclusion.conflict.is_(True)),
-        opt_outs=_count(session, Conclusion, Conclusion.opt_out.is_(True)),
-        by_license=claims.by_license(session),
+        conflicts=_concluded(session, Standing.conflict.is_(True)),
+        opt_outs=_concluded(session, Standing.opt_out.is_(True)),
+        by_license=conclusions.by_license(session),
         pictures_by_state=_by(session, Picture.state),
         runs_by_state=_by(session, Run.state),
         adapters_by_state=_by(session, Adapter.state),
@@ -79,9 +80,14 @@ def overview(session: Session) -> Overview:
     )
 
 
-def _count(session: Session, model: type[Table], only: sa.ColumnElement[bool] | None = None) -> int:
-    wanted = sa.select(sa.func.count()).select_from(model)
-    return session.execute(wanted if only is None else wanted.where(only)).scalar_one()
+def _count(session: Session, model: type[Table]) -> int:
+    return session.execute(sa.select(sa.func.count()).select_from(model)).scalar_one()
+
+
+def _concluded(session: Session, answer: sa.ColumnElement[bool]) -> int:
+    wanted = sa.select(sa.func.count()).select_from(Conclusion)
+    alike = sa.select(Standing.id).where(answer)
+    return session.execute(wanted.where(Conclusion.standing_id.in_(alike))).scalar_one()
 
 
 def _by(session: Session, column: Mapped[str]) -> dict[str, int]:

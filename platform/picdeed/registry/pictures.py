@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from picdeed.core.ids import hash_json, make_id
-from picdeed.registry import claims
+from picdeed.registry import claims, conclusions
 from picdeed.registry.datasets import Dataset, Member
 from picdeed.registry.tables import Table, chunks, storable
 
@@ -107,7 +107,7 @@ class PictureView:
     """One picture with everything that a page shows about it."""
 
     picture: Picture
-    conclusion: claims.Conclusion | None
+    conclusion: conclusions.Conclusion | None
     claims: tuple[claims.PictureClaim, ...]
     datasets: tuple[str, ...]
     captions: tuple[str, ...]
@@ -144,7 +144,7 @@ def page(
         )
         wanted = wanted.where(Picture.id.in_(held))
     if verdict is not None or license is not None:
-        wanted = wanted.where(Picture.id.in_(claims.concluded_ids(license, use, verdict)))
+        wanted = wanted.where(Picture.id.in_(conclusions.concluded_ids(license, use, verdict)))
     if state is not None:
         wanted = wanted.where(Picture.state == state)
     if after is not None:
@@ -158,7 +158,7 @@ def page(
 def views(session: Session, rows: Sequence[Picture]) -> tuple[PictureView, ...]:
     """The pictures with their conclusions, claims, datasets, captions and paths."""
     ids = [row.id for row in rows]
-    concluded = claims.conclusions(session, ids)
+    concluded = conclusions.conclusions(session, ids)
     claimed = claims.of_many(session, ids)
     held: dict[str, list[tuple[str, str | None]]] = {}
     seen: dict[str, list[str]] = {}

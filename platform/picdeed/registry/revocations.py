@@ -24,6 +24,17 @@ class Revocation(Table, kw_only=True):
     impact: Mapped[Any] = mapped_column(CanonicalJson, nullable=False)
 
 
+class RevocationEffect(Table, kw_only=True):
+    """What one revocation did to one thing: its state before and after (equal when flagged)."""
+
+    __tablename__ = "revocation_effects"
+
+    revocation_id: Mapped[str] = mapped_column(sa.ForeignKey("revocations.id"), primary_key=True)
+    subject_id: Mapped[str] = mapped_column(primary_key=True, index=True)
+    before: Mapped[str]
+    after: Mapped[str]
+
+
 def revocation_id(target: str, ground: str, effective: str) -> str:
     """The id of a revocation: declaring the same again is the same revocation."""
     named = {"target": target, "ground": str(ground), "effective": effective}

@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING
 from picdeed.registry import (
     bases,
     claims,
+    conclusions,
     datasets,
     decisions,
+    descent,
+    facts,
+    grants,
     ledger,
     outputs,
     pictures,
     revocations,
+    rollups,
     runs,
     similar,
     snapshots,
+    texts,
+    tombstones,
 )
 from picdeed.registry.tables import Table, is_covered
 
@@ -25,6 +32,10 @@ if TYPE_CHECKING:
 SUBJECTS = (
     pictures,
     claims,
+    conclusions,
+    grants,
+    facts,
+    texts,
     datasets,
     similar,
     snapshots,
@@ -33,7 +44,10 @@ SUBJECTS = (
     runs,
     outputs,
     revocations,
+    tombstones,
+    descent,
     ledger,
+    rollups,
 )
 
 

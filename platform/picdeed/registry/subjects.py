@@ -11,6 +11,7 @@ from picdeed.core.ids import looks_like_id
 from picdeed.registry.bases import Base
 from picdeed.registry.datasets import Dataset
 from picdeed.registry.decisions import Decision
+from picdeed.registry.grants import Grant
 from picdeed.registry.outputs import Output
 from picdeed.registry.pictures import Picture
 from picdeed.registry.revocations import Revocation
@@ -34,6 +35,7 @@ MODELS: dict[str, type[Table]] = {
     "out": Output,
     "clu": Cluster,
     "rev": Revocation,
+    "grt": Grant,
     "bas": Base,
 }
 WORDS = {

@@ -63,6 +63,8 @@ class Table(MappedAsDataclass, DeclarativeBase, kw_only=True, eq=False):
 
 AnyRow = TypeVar("AnyRow", bound=Table)
 
+# Derived tables of earlier schemas: dropped by a migration and computed anew, never evidence.
+RETIRED = ("conclusions",)
 _EXEMPT_SUFFIXES = ("_cache", "_rollup", "_facet")
 _EXEMPT_NAMES = ("events", "ledger_rows", "alembic_version")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from picdeed.core.limits import DEFAULT, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 NOASSERTION = "NOASSERTION"
 
@@ -123,6 +123,24 @@ def all_of(expressions: Iterable[str]) -> str:
         return NOASSERTION
     trees = tuple(tree_of(expression) for expression in wanted)
     return render(trees[0] if len(trees) == 1 else AllOf(trees))
+
+
+def elect(expression: str, sides: Collection[str]) -> str:
+    """The expression with each OR replaced by the one elected side of it.
+
+    `sides` in canonical spelling. An OR of which none or several sides are elected stays.
+    """
+    return render(_elect(tree_of(expression), frozenset(sides))) if sides else expression
+
+
+def _elect(tree: Tree, sides: frozenset[str]) -> Tree:
+    if isinstance(tree, Leaf):
+        return tree
+    parts = tuple(_elect(part, sides) for part in tree.parts)
+    if isinstance(tree, AllOf):
+        return AllOf(parts)
+    taken = [part for part in parts if render(part) in sides]
+    return taken[0] if len(taken) == 1 else AnyOf(parts)
 
 
 class _UnknownError(Exception):

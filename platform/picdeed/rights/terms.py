@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -10,16 +11,46 @@ from picdeed.rights.verdict import Certainty, Use, Verdict, meet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A rule that holds only while a dated fact about the licensee stays `below` a number."""
+
+    fact: str
+    below: float
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of a licence file. `duties` are keys of the licence's duties."""
+    """One line of a licence file. `duties` are keys of the licence's duties.
+
+    With a `condition` the line holds only while it is met; `otherwise` says what else.
+    """
 
     effect: Verdict
     certainty: Certainty
     clause: str
     duties: tuple[str, ...] = ()
+    condition: Condition | None = None
+    otherwise: Rule | None = None
+
+    def under(self, facts: Mapping[str, float | str]) -> Rule:
+        """The line that holds under these facts; an unknown fact asks a person (REVIEW)."""
+        if self.condition is None:
+            return self
+        try:
+            value = float(facts[self.condition.fact])
+        except (KeyError, ValueError):
+            value = math.nan
+        if math.isnan(value):
+            said = (
+                f"{self.clause}; depends on {self.condition.fact}, which nobody has recorded: "
+                f"picdeed facts add {self.condition.fact}"
+            )
+            return Rule(meet(self.effect, Verdict.REVIEW), Certainty.UNSTATED, said, self.duties)
+        return self if value < self.condition.below else self.otherwise or MISSING
 
 
 MISSING = Rule(Verdict.DENY, Certainty.UNSTATED, "no rule for this use: not permitted")
@@ -31,6 +62,8 @@ class Terms:
 
     An empty `release_as` binds the adapter to no licence. `non_commercial` holds the rules that
     differ when nobody earns from the use. `duties` maps a duty's kind to what it asks.
+    `text_sha256` pins the text that the rules were read from, which came from `text_source` and
+    lies in `text_file` where its own terms let it be shipped.
     """
 
     id: str
@@ -42,6 +75,9 @@ class Terms:
     duties: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     release_as: tuple[str, ...] = ()
     release_clause: str = ""
+    text_sha256: str = ""
+    text_source: str = ""
+    text_file: Path | None = None
 
     def rule(self, use: Use, *, commercial: bool) -> Rule:
         """The rule for one use; a missing one is DENY."""
@@ -60,12 +96,18 @@ class BaseTerms:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How unsure cells are read. `contested` replaces a CONTESTED effect; None keeps it."""
+    """How unsure cells are read. `contested` replaces a CONTESTED effect; None keeps it.
+
+    `not_checked`: what a source on the network means that nobody asked. `no_license`: what
+    training in-house means without a licence where the source was asked and reserves nothing.
+    """
 
     name: str
     title: str
     reviewed_by_lawyer: bool
     contested: Verdict | None = None
+    not_checked: Verdict | None = None
+    no_license: Verdict | None = None
 
     def effect(self, rule: Rule) -> Verdict:
         """What a rule yields.

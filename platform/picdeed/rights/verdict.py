@@ -73,8 +73,8 @@ class Subject(StrEnum):
 class Reason:
     """One rule that fired. `pictures` counts those it fired for (0 for a base).
 
-    `rule` is "rule" when a licence's own line speaks, else the conflict rule (R0 to R10), or
-    "revoked", "empty", "share-alike".
+    `rule` is "rule" when a licence's own line speaks, "grant" when a contract does, else the
+    conflict rule (R0 to R11), or "synthetic", "not-checked", "revoked", "empty", "share-alike".
     """
 
     subject: Subject
@@ -112,6 +112,24 @@ class Reason:
             int(row["pictures"]),
             str(row["rule"]),
         )
+
+
+def by_strictness(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """The reasons in one fixed order, the strictest first."""
+    order = {use: rank for rank, use in enumerate(Use)}
+    return tuple(
+        sorted(
+            reasons,
+            key=lambda r: (
+                -r.effect.strictness,
+                r.subject,
+                order[r.use],
+                r.rule,
+                r.license,
+                r.clause,
+            ),
+        )
+    )
 
 
 def parse_uses(text: str) -> tuple[Use, ...]:

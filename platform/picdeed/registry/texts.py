@@ -1,0 +1,50 @@
+"""Which licence texts were seen, under which address, since when?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from picdeed.registry.tables import Table, fresh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class LicenseText(Table, kw_only=True):
+    """One text as it stood under an address. A text that changed is a new row.
+
+    `origin` says who named it: `catalogue` (the text that the rules were read from), `file` or
+    `fetched`.
+    """
+
+    __tablename__ = "license_texts"
+
+    url: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    license: Mapped[str] = mapped_column(index=True)
+    origin: Mapped[str]
+    first_seen: Mapped[str]
+
+
+def all_texts(session: Session) -> list[LicenseText]:
+    """Every text, by address, oldest first."""
+    wanted = sa.select(LicenseText)
+    return list(
+        session.scalars(
+            wanted.order_by(LicenseText.url, LicenseText.first_seen, LicenseText.sha256)
+        )
+    )
+
+
+def unseen(
+    session: Session, texts: Iterable[tuple[str, str, str]], origin: str, at: str
+) -> list[LicenseText]:
+    """Rows for those (license, url, sha256) that nobody saw under their address before."""
+    rows = [
+        LicenseText(url=url, sha256=digest, license=license_, origin=origin, first_seen=at)
+        for license_, url, digest in texts
+    ]
+    return fresh(session, rows)
