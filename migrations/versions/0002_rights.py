@@ -148,6 +148,8 @@ def _acts() -> None:
         _text("evidence_name"),
         _text("recorded_by"),
         _text("recorded_at"),
+        _text("ended_on", nullable=True),
+        _text("ended_at", nullable=True),
         _text("ended_because", nullable=True),
         indexes=("ends",),
     )

@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 
 FLOW = "The flow"
+RIGHTS = "Rights"
 LOOK = "Look"
 KEEP = "Keep"
 

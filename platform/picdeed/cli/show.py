@@ -89,6 +89,25 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     Console().print(grid)
 
 
+def reasons(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Why, strictest first: two lines a rule, so that the clause has the whole width."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = Console()
+    for row in rows:
+        effect = str(row["effect"])
+        of = f"{row['pictures']} picture{'s' * (row['pictures'] != 1)}" if row["pictures"] else ""
+        head = Text(f"{effect:<7}", style=_STYLES.get(effect, ""))
+        head.append(f" {row['use']}", style="bold")
+        about = row["subject"] if row["subject"] != "pictures" else ""
+        words = (about, of, row["license"], row["certainty"])
+        head.append("  " + "  ".join(str(word) for word in words if word))
+        console.print(head, soft_wrap=False)
+        console.print(Padding(Text(str(row["clause"]), style="dim"), (0, 0, 0, 8)))
+
+
 _STYLES = {
     "ALLOW": "green",
     "DUTIES": "green",

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from picdeed.cli.app import FLOW, Call, command, existing
-from picdeed.cli.show import plain, print_document, say, table
+from picdeed.cli.show import plain, print_document, reasons, say, table
 from picdeed.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from picdeed.flow.gate import Gated
+    from picdeed.flow.decided import Gated
     from picdeed.flow.pipeline import Registered
     from picdeed.registry.session import Registry
 
@@ -216,6 +216,9 @@ def gate(
     use: Annotated[str, typer.Option(metavar="USE[,USE]")],
     profile: str = "conservative",
     non_commercial: bool = False,
+    what_if: Annotated[
+        bool, typer.Option("--what-if", help="Show what would have to change to allow it.")
+    ] = False,
 ) -> None:
     """Decide whether a base may be fine-tuned on a snapshot for these uses."""
     from picdeed.flow import pipeline
@@ -229,40 +232,51 @@ def gate(
             _uses(use),
             profile=profile,
             commercial=not non_commercial,
+            what_if=what_if,
             progress=progress,
         )
     if call.as_json:
         print_document("gate", done)
     else:
         show_gate(done)
-    if CODES[done.verdict]:
+    if not done.is_open:
         raise typer.Exit(CODES[done.verdict])
 
 
 def show_gate(done: Gated) -> None:
     """A decision for a person: verdict, every reason with clause and certainty, duties."""
     say(f"{done.verdict}  {', '.join(done.uses)}  ({done.decision[:16]})", "bold")
-    rows = [
-        (
-            r["subject"],
-            r["license"],
-            r["use"],
-            r["effect"],
-            r["certainty"],
-            r["clause"],
-            r["pictures"],
-        )
-        for r in done.reasons
-    ]
-    columns = ("subject", "licence", "use", "effect", "certainty", "clause", "pictures")
-    table("Reasons", columns, rows)
+    reasons(done.reasons)
     for duty in done.duties:
         say(f"duty: {duty['kind']} ({duty['license']}): {duty['text']}")
     if done.drop:
         say(f"Leaving out these {len(done.drop)} pictures lifts the verdict:", "yellow")
         for picture in done.drop[:20]:
             say(f"  {picture}")
+    for way in done.what_if or ():
+        say(f"{way['use']} would be {way['verdict']} after:", "bold")
+        for step in way["steps"]:
+            say(f"  {_step_in_words(step)}")
+    if done.what_if == ():
+        say("Nothing would have to change, or nothing that picdeed knows would open it.")
+    if done.approved:
+        say(f"approved by {done.approved['by']} ({done.approved['basis']})", "yellow")
+        say(f"until {done.approved['until'][:10]}; the verdict stays {done.verdict}")
+    elif done.verdict == "REVIEW":
+        say(f"Next: picdeed approve {done.decision[:12]} --by NAME --basis TEXT --until DATE")
     say(f"valid until {done.valid_until}; not legal advice", "dim")
+
+
+def _step_in_words(step: dict[str, Any]) -> str:
+    of = f"{step['pictures']} pictures under {step['subject']}"
+    return {
+        "drop": f"leaving out {of}",
+        "grant": f"a contract that names {', '.join(step['actions'])} for {of}",
+        "elect": f"electing {step['subject']} for {step['pictures']} pictures",
+        "release": f"model or property releases for {of}",
+        "check": f"asking the sources of {of} again (picdeed signals)",
+        "base": f"another base: {step['subject']}",
+    }[step["means"]]
 
 
 @command(panel=FLOW)
@@ -271,6 +285,9 @@ def train(
     snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT")],
     base: Annotated[str, typer.Option()],
     use: Annotated[str, typer.Option(metavar="USE[,USE]")] = "train",
+    decision: Annotated[
+        str | None, typer.Option(metavar="DEC", help="Only under this decision, still alive.")
+    ] = None,
     preset: Annotated[str | None, typer.Option(metavar="NAME|FILE")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE")] = None,
     seed: int = 0,
@@ -292,6 +309,7 @@ def train(
             recipe,
             None if detach else launch.foreground,
             uses=_uses(use),
+            decision=decision,
             seed=seed,
             again=again,
             progress=progress,

@@ -12,12 +12,18 @@ class Event(StrEnum):
     INIT_REGISTRY = "init.registry"
     INIT_BASE = "init.base"
     INGEST_PICTURES = "ingest.pictures"
+    SIGNALS_READ = "signals.read"
+    CLAIMS_ADDED = "claims.added"
+    GRANTS_ADDED = "grants.added"
+    GRANTS_ENDED = "grants.ended"
     LICENSE_CONCLUDED = "license.concluded"
     DEDUP_FINGERPRINTED = "dedup.fingerprinted"
     DEDUP_CLUSTERED = "dedup.clustered"
     SNAPSHOT_FROZEN = "snapshot.frozen"
     SNAPSHOT_REQUESTED = "snapshot.requested"
     GATE_DECIDED = "gate.decided"
+    APPROVE_RECORDED = "approve.recorded"
+    REMOVE_RECORDED = "remove.recorded"
     TRAIN_STARTED = "train.started"
     TRAIN_FINISHED = "train.finished"
     TRAIN_FAILED = "train.failed"
@@ -25,6 +31,8 @@ class Event(StrEnum):
     CREDENTIAL_RELEASED = "credential.released"
     REVOKE_APPLIED = "revoke.applied"
     REVOKE_CAUGHT = "revoke.caught"
+    FACTS_ADDED = "facts.added"
+    WATCH_SEEN = "watch.seen"
 
 
 class Progress(Protocol):

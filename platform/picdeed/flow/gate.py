@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
-from picdeed.core.errors import Denied, NeedsReview
 from picdeed.core.events import Event
 from picdeed.core.ids import hash_json
+from picdeed.core.moments import later
+from picdeed.flow.decided import Gated, told
 from picdeed.flow.standing import facts_on, grant_of, group_of
 from picdeed.registry import conclusions, decisions, facts, grants, ledger, rollups, subjects
 from picdeed.registry.bases import Base
@@ -25,34 +25,10 @@ from picdeed.registry.snapshots import Snapshot
 from picdeed.rights.catalogue import Catalogue
 from picdeed.rights.decide import Group, Question, decide
 from picdeed.rights.grants import hold, next_change
-from picdeed.rights.verdict import Use, Verdict, in_order
+from picdeed.rights.verdict import Use, in_order
 from picdeed.rights.what_if import ways
 
 LIFE = timedelta(days=30)
-
-
-@dataclass(frozen=True, slots=True)
-class Gated:
-    decision: str
-    snapshot: str
-    base: str
-    uses: tuple[str, ...]
-    profile: str
-    commercial: bool
-    verdict: str
-    reasons: tuple[dict[str, Any], ...]
-    duties: tuple[dict[str, Any], ...]
-    drop: tuple[str, ...]
-    drop_reason: str | None
-    approved: dict[str, str] | None
-    valid_until: str
-    what_if: tuple[dict[str, Any], ...] | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether work may go on: the verdict passes, or a person approved this REVIEW."""
-        verdict = Verdict(self.verdict)
-        return verdict.passes or (verdict is Verdict.REVIEW and self.approved is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +101,14 @@ def _case(session: Session, frozen: Snapshot, model: Base, asked: Question, now:
     known = rollups.counts(session, frozen.id)
     answers = conclusions.standings(session, {standing for standing, _, _ in known.pictures})
     covering = grants.covering(session, [model.id]).get(model.id, [])
-    contracts = [grant_of(row, matched=True) for row, _ in covering]
+    contracts = [grant_of(row, now, matched=True) for row, _ in covering]
     question = replace(
         asked,
         facts=facts_on(session, now),
         base_held=hold([one for one in contracts if one.holds(now)], contested=False),
     )
     moments = [
-        _after(now, LIFE),
+        later(now, LIFE),
         next_change(contracts, now),
         facts.next_change(session, now),
         *(answer.until for answer in answers.values()),
@@ -160,55 +136,4 @@ def _dropped(session: Session, snapshot: str, places: Sequence[tuple[str, str]])
         picture
         for standing, state in places
         for picture in rollups.standing_as(session, snapshot, standing, state)
-    )
-
-
-def _after(now: str, life: timedelta) -> str:
-    until = datetime.fromisoformat(now) + life
-    return until.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def told(session: Session, row: Decision, now: str) -> Gated:
-    """A recorded decision as its users see it, with the approval that still holds."""
-    passed = decisions.approval(session, row.id, now)
-    return Gated(
-        decision=row.id,
-        snapshot=row.snapshot_id,
-        base=row.base_id,
-        uses=tuple(row.uses),
-        profile=row.profile,
-        commercial=row.commercial,
-        verdict=row.verdict,
-        reasons=tuple(row.reasons),
-        duties=tuple(row.duties),
-        drop=tuple(row.drop),
-        drop_reason=row.drop_reason,
-        approved=None
-        if passed is None
-        else {"by": passed.by, "basis": passed.basis, "until": passed.until},
-        valid_until=row.valid_until,
-    )
-
-
-def require_open(gated: Gated) -> None:
-    """Raise Denied or NeedsReview, with the decision's id, unless the gate stands open."""
-    if gated.is_open:
-        return
-    why = "; ".join(
-        f"{reason['license']}: {reason['clause']}"
-        for reason in gated.reasons
-        if reason["effect"] == gated.verdict
-    )
-    hint = f"picdeed gate {gated.snapshot[:12]} shows every reason"
-    if gated.drop:
-        hint += f"; leaving out {len(gated.drop)} pictures would lift the verdict"
-    error: type[Denied | NeedsReview] = Denied
-    if gated.verdict == Verdict.REVIEW:
-        error = NeedsReview
-        hint += f"; a person may let it pass: picdeed approve {gated.decision[:12]}"
-    raise error(
-        f"{', '.join(gated.uses)} on {gated.snapshot[:12]} is {gated.verdict} ({why or 'empty'}). "
-        "Nothing was trained.",
-        hint=hint + ".",
-        decision=gated.decision,
     )

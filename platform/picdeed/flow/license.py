@@ -149,7 +149,9 @@ def _conclude_batch(registry: Registry, catalogue: Catalogue, wanted: Sequence[s
         rows: list[Conclusion] = []
         for picture in wanted:
             others = [member for member in copies.get(picture, ()) if member != picture]
-            contracts = [grant_of(row, matched=matched) for row, matched in opened.get(picture, ())]
+            contracts = [
+                grant_of(row, now, matched=matched) for row, matched in opened.get(picture, ())
+            ]
             claims_hash = hash_json(
                 [
                     *(claim_rows.claims_hash(said.get(one, ())) for one in (picture, *others)),

@@ -20,20 +20,26 @@ from picdeed.core.resources import bundled
 from picdeed.credentials.keys import Identity, load_identity
 from picdeed.credentials.trust import Trust
 from picdeed.diffusion.recipe import Recipe
+from picdeed.flow.approve import approve
 from picdeed.flow.audit import Audited, audit
 from picdeed.flow.basefiles import folder_of
+from picdeed.flow.claims import Claimed, Saying, claim, elect
 from picdeed.flow.credential import Credentialed, credential
+from picdeed.flow.decided import Gated, list_decisions, require_open
 from picdeed.flow.dedup import Deduped, dedup
-from picdeed.flow.gate import Gated, gate, require_open
+from picdeed.flow.gate import gate
 from picdeed.flow.generate import Wish, generate
+from picdeed.flow.grants import Contract, GrantView, end, grant, list_grants
 from picdeed.flow.ingest import Ingested, ingest
 from picdeed.flow.init import Initialised, init
 from picdeed.flow.license import Licensed, license, settle
+from picdeed.flow.remove import Removed, remove
 from picdeed.flow.revoke import Ground, Revoked, revoke
 from picdeed.flow.snapshot import Query, Snapshotted, snapshot
 from picdeed.flow.statements import Given
 from picdeed.flow.train import Launch, Trained, finish, prepare, show, train
 from picdeed.flow.verify import Verified, verify
+from picdeed.flow.why import Why, why
 from picdeed.registry import bases, datasets, decisions, subjects
 from picdeed.registry import conclusions as conclusion_rows
 from picdeed.registry.lineage import Graph, graph
@@ -150,6 +156,24 @@ def judge_again(registry: Registry, decision: str, *, progress: Progress = silen
             decision=now.decision,
         )
     return now
+
+
+def explain(
+    registry: Registry,
+    picture: str,
+    use: Use,
+    *,
+    as_of: str | None = None,
+    profile: str = "conservative",
+    commercial: bool = True,
+    progress: Progress = silent,
+) -> Why:
+    """dedup + why: the copies are known, then the picture is judged and every rule told."""
+    if as_of is None:
+        dedup(registry, progress=progress)
+    return why(
+        registry, rules(), picture, use, as_of=as_of, profile=profile, commercial=commercial
+    )
 
 
 def fine_tune(
@@ -292,36 +316,53 @@ def trust_of(registry: Registry | None) -> Trust:
 
 __all__ = [
     "Audited",
+    "Claimed",
+    "Contract",
     "Credentialed",
     "Deduped",
     "Gated",
     "Given",
+    "GrantView",
     "Ground",
     "Ingested",
     "Initialised",
     "Licensed",
     "Query",
     "Registered",
+    "Removed",
     "Revoked",
+    "Saying",
     "Snapshotted",
     "Trained",
     "Verified",
+    "Why",
     "Wish",
+    "approve",
     "audit",
     "bases_of",
+    "claim",
     "datasets_of",
     "dedup",
+    "elect",
+    "end",
+    "explain",
     "fine_tune",
     "freeze",
+    "grant",
     "graph_of",
     "identity_of",
     "init",
     "judge",
+    "judge_again",
     "license",
+    "list_decisions",
+    "list_grants",
     "publish",
     "register",
+    "remove",
     "resume",
     "rules",
+    "settle",
     "show",
     "trust_of",
     "verify",

@@ -33,14 +33,14 @@ def claims_of(rows: Sequence[PictureClaim]) -> list[Claim]:
     ]
 
 
-def grant_of(row: grants.Grant, *, matched: bool) -> Grant:
-    """A contract as it stands for one thing that it covers."""
+def grant_of(row: grants.Grant, now: str, *, matched: bool) -> Grant:
+    """A contract as it stands for one thing that it covers, as known at a moment."""
     return Grant(
         id=row.id,
         licensor=row.licensor,
         actions=tuple(Use(use) for use in row.actions),
         starts=row.starts,
-        ends=row.ends,
+        ends=row.end(now),
         recorded_at=row.recorded_at,
         matched=matched,
         terms="; ".join(f"{name}: {text}" for name, text in sorted(row.terms.items()) if text),

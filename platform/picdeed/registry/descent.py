@@ -39,7 +39,7 @@ class Edge(Table, kw_only=True):
     """`child` descends from `parent`."""
 
     __tablename__ = "descent_edges_rollup"
-    __table_args__ = {"sqlite_with_rowid": False}
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads a plain dict
 
     parent: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     child: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Grant(Table, kw_only=True):
     """One permission on paper; `evidence_sha256` names the blob that proves it.
 
-    `actions` is a list of uses. `starts` and `ends` are ISO-8601 UTC, `ends` None for no end.
+    `actions` is a list of uses. `starts` and `ends` are ISO-8601 UTC, `ends` None for no end;
+    `ended_on` is a day before that on which it was ended, `ended_at` when that was recorded.
     `survival` says whether adapters and outputs outlive the term: yes, no or unknown. `terms`
     holds what binds without being computed: territory, field of use, indemnity, fee, law.
     """
@@ -38,7 +39,14 @@ class Grant(Table, kw_only=True):
     evidence_name: Mapped[str]
     recorded_by: Mapped[str]
     recorded_at: Mapped[str]
+    ended_on: Mapped[str | None] = mapped_column(default=None)
+    ended_at: Mapped[str | None] = mapped_column(default=None)
     ended_because: Mapped[str | None] = mapped_column(default=None)
+
+    def end(self, known_at: str) -> str | None:
+        """When it is over, as was known at a moment: the term's end, or an earlier one."""
+        early = self.ended_on if self.ended_at is not None and self.ended_at <= known_at else None
+        return min((when for when in (self.ends, early) if when is not None), default=None)
 
 
 class GrantSubject(Table, kw_only=True):
@@ -68,6 +76,13 @@ def subjects_of(session: Session, grant: str) -> list[str]:
     """What a grant covers, by id."""
     wanted = sa.select(GrantSubject.subject_id).where(GrantSubject.grant_id == grant)
     return list(session.scalars(wanted.order_by(GrantSubject.subject_id)))
+
+
+def unmatched(session: Session, grant: str) -> int:
+    """How many of the covered things name another holder than the licensor."""
+    wanted = sa.select(sa.func.count()).select_from(GrantSubject)
+    wanted = wanted.where(GrantSubject.grant_id == grant, GrantSubject.matched.is_(False))
+    return session.execute(wanted).scalar_one()
 
 
 def sizes(session: Session) -> dict[str, int]:

@@ -134,6 +134,12 @@ def cluster_members(session: Session, ids: Collection[str]) -> dict[str, list[Cl
     return found
 
 
+def clusters_of(session: Session, picture: str) -> list[str]:
+    """Ids of the clusters that hold a picture."""
+    wanted = sa.select(ClusterMember.cluster_id).where(ClusterMember.picture_id == picture)
+    return list(session.scalars(wanted.order_by(ClusterMember.cluster_id)))
+
+
 def same_picture(session: Session, pictures: Collection[str]) -> dict[str, list[str]]:
     """For each picture of a same-pixels or near cluster: all members of that cluster, by id."""
     found: dict[str, str] = {}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from picdeed.core.moments import later
 from picdeed.rights import grants as contracts
 from picdeed.rights.claims import Claim, ClaimKind, ClaimStatus
 from picdeed.rights.conflicts import elected, findings_of, licenses_claimed
@@ -130,13 +131,8 @@ def _source(claims: Iterable[Claim], now: str) -> tuple[str, str | None]:
         named = any(claim.kind is ClaimKind.SOURCE_URL for claim in claims)
         return ("not-checked" if named else ""), None
     waived = [c.parsed for c in claims if c.kind is ClaimKind.WAIVER and c.parsed]
-    stale_at = max([_later(max(checks)), *waived])
+    stale_at = max([later(max(checks), FRESHNESS), *waived])
     return ("fresh", stale_at) if now < stale_at else (f"stale since {stale_at[:10]}", None)
-
-
-def _later(moment: str) -> str:
-    until = datetime.fromisoformat(moment) + FRESHNESS
-    return until.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 @lru_cache(maxsize=65_536)  # a million pictures share a few hundred sets of facts
