@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from picdeed.registry import (
     bases,
-    claims,
+    conclusions,
     datasets,
     ledger,
     outputs,
@@ -87,7 +87,7 @@ def page_of(
 
 def licenses() -> dict[str, int]:
     with registry().read() as session:
-        return claims.by_license(session)
+        return conclusions.by_license(session)
 
 
 def one_picture(identity: str) -> PictureView:
