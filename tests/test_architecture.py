@@ -39,7 +39,8 @@ TOP = {"__init__", "__main__", "testing"}
 # Not listed: pipeline, and what composes stages through it (pretrain, demo).
 STAGES = {
     "init", "ingest", "license", "dedup", "snapshot", "gate", "train", "generate", "credential",
-    "verify", "lineage", "audit", "revoke",
+    "verify", "lineage", "audit", "revoke", "signals", "claims", "grants", "approve", "remove",
+    "why", "notices", "facts", "watch", "tombstones", "erase",
 }  # fmt: skip
 
 # Which places may import a library at all. A place is a package or one file of it.
@@ -53,6 +54,8 @@ HOMES = {
     "safetensors": {"diffusion"},
     "datasets": {"diffusion"},
     "c2pa": {"credentials"},
+    "protego": {"rights"},
+    "warcio": {"sources"},
     "streamlit": {"dashboard"},
     "sqlalchemy": {"registry", "migrations"},
     "sqlite3": {"registry"},

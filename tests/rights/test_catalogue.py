@@ -9,6 +9,7 @@ from picdeed.core.resources import bundled
 from picdeed.rights.catalogue import load_catalogue
 from picdeed.rights.claims import ClaimSource, license_claim
 from picdeed.rights.decide import conclude
+from picdeed.rights.terms import Condition, Rule
 from picdeed.rights.verdict import Certainty, Use, Verdict
 
 
@@ -92,6 +93,23 @@ def test_the_policy_hash_ignores_comments(configs, catalogue):
         ("licenses/aliases.toml", '"OFL-1.1" =', '"OFL-9" ='),
         ("models/sprig.toml", "[rules]", "[ruins]"),
         ("policies/conservative.toml", "reviewed", 'contested = "ALLOW"\nreviewed'),
+        ("policies/tdm-eu.toml", 'not-checked = "REVIEW"', 'not-checked = "DUTIES"'),
+        ("policies/tdm-eu.toml", 'no-license = "REVIEW"', 'no-license = "ALLOW"'),
+        ("policies/tdm-eu.toml", "no-license", "no-licence"),
+        ("licenses/cc-by.toml", "text-sha256", "text-sha265"),
+        ("licenses/cc-by.toml", 'text-sha256 = "', 'text-sha256 = "0'),
+        ("licenses/cc-by.toml", "[license.rules]", 'text-file = "../../LICENSE"\n[license.rules]'),
+        ("licenses/stock.toml", "text-reason", "text-source"),
+        ("licenses/stock.toml", "[license.rules]", "[license.noncommercial]\n[license.rules]"),
+        ("models/sprig.toml", 'name = "sprig"', "names = []"),
+        ("models/sprig.toml", 'name = "sprig"', 'name = "sprig"\nnames = ["twig"]'),
+        ("models/sprig.toml", 'name = "sprig"', 'name = "scratch"'),
+        ("models/stability-community-2024.toml", "below = 1000000", 'below = "1000000"'),
+        ("models/stability-community-2024.toml", "below = 1000000", "below = true"),
+        ("models/stability-community-2024.toml", "below = 1000000", "below = nan"),
+        ("models/stability-community-2024.toml", "below = 1000000", "above = 1000000"),
+        ("models/stability-community-2024.toml", ", otherwise = {", ", else = {"),
+        ("models/stability-community-2024.toml", "when = {", "if = {"),
     ],
 )  # fmt: skip
 def test_a_broken_file_stops_the_work_and_is_named(configs, name, old, new):
@@ -113,8 +131,9 @@ def test_every_licence_answers_every_use_with_a_clause_that_names_it(catalogue):
     for text in terms:
         assert set(text.rules) == set(Use), text.id
         for rule in (*text.rules.values(), *text.non_commercial.values()):
+            named = (text.id, text.name, "Public Domain Mark 1.0")
             if text.id in catalogue.licenses:
-                assert rule.clause.startswith((text.id, "Public Domain Mark 1.0")), rule.clause
+                assert rule.clause.startswith(named), rule.clause
             assert rule.clause
             assert rule.effect is not Verdict.ALLOW or rule.certainty is Certainty.SETTLED
             if rule.effect is Verdict.DUTIES:
@@ -126,6 +145,41 @@ def test_share_alikes_say_what_an_adapter_may_carry(catalogue):
         alike = "share-alike" in text.duties or text.id == "OFL-1.1"
         assert bool(text.release_as) == alike == bool(text.release_clause), text.id
         assert set(text.release_as) <= set(catalogue.licenses)
+
+
+def test_a_condition_is_read_with_its_otherwise(catalogue):
+    terms = catalogue.base("sd3.5").terms
+    for use, rule in terms.rules.items():
+        assert rule.condition == Condition("annual-revenue-usd", 1_000_000.0)
+        assert rule.otherwise is not None
+        assert rule.otherwise.effect is Verdict.DENY
+        assert "III" in rule.otherwise.clause
+        assert terms.rule(use, commercial=True) is rule
+    assert not [rule for rule in terms.non_commercial.values() if rule.condition]
+
+
+def test_one_base_licence_has_many_names(catalogue):
+    one, other = catalogue.base("sd15"), catalogue.base("runwayml/stable-diffusion-v1-5")
+    assert (one.name, other.name) == ("sd15", "runwayml/stable-diffusion-v1-5")
+    assert one.terms == other.terms
+    assert one.terms.name == "CreativeML Open RAIL-M (August 22, 2022)"
+
+
+def test_a_base_under_a_licence_of_the_catalogue_shares_its_text(catalogue):
+    apache = catalogue.licenses["Apache-2.0"]
+    for name in ("sprig", "apache-2.0", "flux.1-schnell"):
+        terms = catalogue.base(name).terms
+        assert terms.text_sha256 == apache.text_sha256
+        assert terms.text_file == apache.text_file is not None
+    assert not catalogue.base("scratch").terms.text_sha256
+
+
+def test_no_cell_allows_without_being_settled_whatever_the_profile(catalogue):
+    sure = Rule(Verdict.ALLOW, Certainty.SETTLED, "c")
+    for profile in catalogue.profiles.values():
+        assert profile.effect(sure) is Verdict.ALLOW
+        for certainty in (Certainty.CONTESTED, Certainty.UNSTATED):
+            assert profile.effect(Rule(Verdict.ALLOW, certainty, "c")) is not Verdict.ALLOW
 
 
 def test_what_is_not_described_permits_nothing(catalogue):

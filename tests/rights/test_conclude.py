@@ -103,6 +103,27 @@ def test_then_it_denies_until_it_is_asked_again_or_waived(catalogue, says, verdi
     assert conclude([says("CC0"), stale], catalogue, at=AT).rule == "R9"
 
 
+def test_a_site_that_failed_asks_a_person_until_it_answers(verdict):
+    def asked(day, status=ClaimStatus.PARSED, what="robots.txt", host="a.org"):
+        raw = f'{{"at":"","url":"https://{host}/robots.txt"}}'
+        at = f"2026-05-{day}T00:00:00.000000Z"
+        kind = ClaimKind.CHECKED
+        return Claim(ClaimSource.SITE_FILE, kind, raw, what, status, "t", observed_at=at)
+
+    failed = asked(20, ClaimStatus.UNREADABLE)
+    assert verdict(failed) is Verdict.REVIEW
+    assert verdict(failed, asked(10)) is Verdict.REVIEW
+    assert verdict(failed, asked(25)) is Verdict.ALLOW
+    assert verdict(failed, asked(25, host="b.org")) is Verdict.REVIEW
+    assert verdict(failed, asked(25, what="picture")) is Verdict.REVIEW
+
+
+def test_each_thing_that_was_asked_grows_stale_by_itself(catalogue, says):
+    old = said(ClaimKind.CHECKED, "picture", ClaimSource.HTTP, "2026-04-01T00:00:00.000000Z")
+    new = said(ClaimKind.CHECKED, "robots.txt", ClaimSource.HTTP, "2026-05-31T00:00:00.000000Z")
+    assert conclude([says("CC0"), old, new], catalogue, at=AT).verdicts[Use.TRAIN] is Verdict.DENY
+
+
 def test_a_source_that_nobody_asked_matters_where_the_profile_says(catalogue, says):
     found = conclude([says("CC0"), said(ClaimKind.SOURCE_URL, "https://x.org/a")], catalogue)
     assert found.verdicts[Use.TRAIN] is Verdict.ALLOW

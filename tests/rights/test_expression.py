@@ -1,11 +1,14 @@
 """Are exact names read, and are guesses refused?"""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from picdeed.core.limits import Limits
 from picdeed.rights.expression import (
+    DEEPEST,
     NOASSERTION,
     Leaf,
     all_of,
@@ -104,10 +107,75 @@ def test_a_megabyte_is_refused_before_it_is_parsed(catalogue):
 def test_deep_nesting_within_the_limit_is_no_trap(catalogue):
     deep = "(" * 900 + "MIT" + ")" * 900
     assert parse_license(deep, catalogue.aliases).expression == "MIT"
-    twisted = "MIT AND (Zlib OR (" * 100 + "MIT" + "))" * 100
-    assert len(twisted) < 2100
-    read = parse_license(twisted, catalogue.aliases, Limits(license_chars=3000))
+    twisted = "MIT AND (Zlib OR (" * 20 + "MIT" + "))" * 20
+    read = parse_license(twisted, catalogue.aliases)
     assert read.expression is not None
+    assert leaves(tree_of(read.expression)) == ("MIT", "Zlib")
+
+
+HOSTILE = {
+    "parentheses": "(" * 10_000 + "MIT" + ")" * 10_000,
+    "unclosed": "(" * 10_000,
+    "ands": " AND ".join(["MIT"] * 10_000),
+    "strangers": " AND ".join(f"X{i}" for i in range(10_000)),
+    "twists": "MIT AND (Zlib OR (" * 5_000 + "MIT" + "))" * 5_000,
+    "operators": "AND " * 10_000,
+    "withs": " WITH ".join(["MIT"] * 10_000),
+    "one word": "A" * 1_000_000,
+    "null bytes": "\0" * 10_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_is_refused_by_its_length(catalogue, name):
+    read = parse_license(HOSTILE[name], catalogue.aliases)
+    assert read.expression is None
+    assert "at most 2000" in read.why
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_is_no_trap_where_somebody_lifts_the_limit(catalogue, name):
+    before = time.monotonic()
+    read = parse_license(HOSTILE[name], catalogue.aliases, Limits(license_chars=10**9))
+    tree = tree_of(HOSTILE[name])
+    assert time.monotonic() - before < 20  # a fraction of a second on an idle machine
+    assert (read.expression is None) == bool(read.why)
+    assert len(read.why) < 400
+    assert set(leaves(tree)) <= {"MIT", NOASSERTION}
+
+
+def test_ands_and_ors_nest_so_deep_and_no_deeper(catalogue):
+    def nested(levels):
+        words = ("MIT AND (", "MIT OR (")
+        return "".join(words[i % 2] for i in range(levels)) + "ISC" + ")" * levels
+
+    assert parse_license(nested(DEEPEST), catalogue.aliases).expression is not None
+    read = parse_license(nested(DEEPEST + 1), catalogue.aliases)
+    assert read.expression is None
+    assert "deep" in read.why
+    assert tree_of(nested(DEEPEST + 1)) == Leaf(NOASSERTION)
+
+
+def test_a_license_ref_of_the_catalogue_reads_alone_and_in_company(catalogue):
+    own = [name for name in catalogue.licenses if name.startswith("LicenseRef-")]
+    assert len(own) >= 8
+    for name in own:
+        assert parse_license(name.lower(), catalogue.aliases).expression == name
+        both = parse_license(f"{name} AND MIT", catalogue.aliases).expression
+        assert both is not None
+        assert tree_of(name) == Leaf(name)
+        assert leaves(tree_of(both)) == tuple(sorted((name, "MIT")))
+        assert render(tree_of(both)) == both
+        assert all_of([name, "MIT"]) == both
+
+
+def test_a_license_ref_of_nobody_is_refused_from_outside(catalogue):
+    for name in ("LicenseRef-acme-2024", "LicenseRef-picdeed-nonsense", "LicenseRef-"):
+        assert parse_license(name, catalogue.aliases).expression is None
+        assert parse_license(f"MIT AND {name}", catalogue.aliases).expression is None
+    # a stored expression keeps its own names, of which a catalogue without rules says no
+    assert tree_of("LicenseRef-acme-2024") == Leaf("LicenseRef-acme-2024")
+    assert tree_of("LicenseRef-") == tree_of("acme-2024") == Leaf(NOASSERTION)
 
 
 @given(st.text(max_size=60))

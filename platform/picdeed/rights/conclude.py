@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
@@ -125,13 +126,22 @@ def _facts(claims: Iterable[Claim], *, dated: bool) -> frozenset[Claim]:
 
 
 def _source(claims: Iterable[Claim], now: str) -> tuple[str, str | None]:
-    """R9: was the source asked, and until when is its answer believed?"""
-    checks = [c.observed_at for c in claims if c.kind is ClaimKind.CHECKED and c.observed_at]
+    """R9: was the source asked, did it answer the last time, and until when is that believed?"""
+    checks = sorted(
+        (c for c in claims if c.kind is ClaimKind.CHECKED and c.observed_at),
+        key=lambda c: (c.observed_at, c.status),
+    )
+    last = {(c.parsed, _host(c.raw)): c for c in checks}
+    failed = [c.observed_at for c in last.values() if c.status is not ClaimStatus.PARSED]
+    if failed:
+        return f"silent since {min(failed)[:10]}", None
     if not checks:
         named = any(claim.kind is ClaimKind.SOURCE_URL for claim in claims)
         return ("not-checked" if named else ""), None
     waived = [c.parsed for c in claims if c.kind is ClaimKind.WAIVER and c.parsed]
-    stale_at = max([later(max(checks), FRESHNESS), *waived])
+    # Each thing that was asked (the picture, its site's files) grows stale by itself.
+    newest = {c.parsed: c.observed_at for c in checks}
+    stale_at = max([later(min(newest.values()), FRESHNESS), *waived])
     return ("fresh", stale_at) if now < stale_at else (f"stale since {stale_at[:10]}", None)
 
 
@@ -184,9 +194,18 @@ def _answered(findings: Iterable[Reason]) -> bool:
     return bool(reservations) and all(finding.effect.passes for finding in reservations)
 
 
+def _host(raw: str) -> str:
+    """The host that a check names; "" where it names none."""
+    found = re.search(r'"url":"[a-z]+://([^/"?#]+)', raw)
+    return found[1] if found else ""
+
+
 def _about_source(source: str, license_id: str) -> set[Reason]:
     if source == "not-checked":
         effect, rule, said = Verdict.ALLOW, NOT_CHECKED, "not-checked: nobody asked the source"
+    elif source.startswith("silent"):
+        effect, rule = Verdict.REVIEW, "R9"
+        said = f"R9: its site is {source}: it failed when it was asked; ask again"
     elif source.startswith("stale"):
         effect, rule = Verdict.DENY, "R9"
         said = f"R9: what the source answered is {source}: ask again, or waive it by name"

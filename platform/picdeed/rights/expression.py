@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 NOASSERTION = "NOASSERTION"
+DEEPEST = 50
+"""How deep ANDs and ORs may nest: people write two or three, and every reader recurses."""
 
 _URL = re.compile(r"^https?://(?:www\.)?(?P<place>[^?#\s]+)$", re.IGNORECASE)
+_OWN = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")  # SPDX 2.3, annex D: idstring
 # A licence's plain-language page and its legal code, in any language, stand for the licence.
 _PAGE = re.compile(r"/(?:legalcode|deed)(?:\.[a-z]{2,3}(?:[-_][a-z]{2,4})?)?(?:\.txt)?$")
 
@@ -87,9 +90,12 @@ def spelling(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def tree_of(expression: str) -> Tree:
-    """The tree of a canonical expression; what cannot be read is NOASSERTION, never a licence."""
+    """The tree of a canonical expression; what cannot be read is NOASSERTION, never a licence.
+
+    A `LicenseRef-*` stands for itself, for catalogues differ: who has no rules for it denies.
+    """
     try:
-        return _tree(expression, {})
+        return _tree(expression, None)
     except _UnknownError:
         return Leaf(NOASSERTION)
 
@@ -143,11 +149,15 @@ def _elect(tree: Tree, sides: frozenset[str]) -> Tree:
     return taken[0] if len(taken) == 1 else AnyOf(parts)
 
 
+_TOO_DEEP = f"ANDs and ORs nest more than {DEEPEST} deep"
+
+
 class _UnknownError(Exception):
     """Why some words are no licence; never leaves this file."""
 
 
-def _tree(text: str, aliases: Mapping[str, str]) -> Tree:
+def _tree(text: str, aliases: Mapping[str, str] | None) -> Tree:
+    """`aliases` None: `text` is canonical, so its own names need no table."""
     from license_expression import ExpressionError
 
     licensing = _licensing()
@@ -155,9 +165,11 @@ def _tree(text: str, aliases: Mapping[str, str]) -> Tree:
         parsed = licensing.parse(text, validate=False)
     except ExpressionError as error:
         raise _UnknownError(" ".join(str(error).split())[:200]) from error
+    except RecursionError as error:
+        raise _UnknownError(_TOO_DEEP) from error
     if parsed is None:
         raise _UnknownError("empty")
-    return _walk(parsed, licensing, aliases)
+    return _walk(parsed, licensing, aliases, DEEPEST)
 
 
 @lru_cache(maxsize=1)
@@ -169,10 +181,12 @@ def _licensing() -> Any:
     return Licensing([LicenseSymbol(k, is_exception=s.is_exception) for k, s in known.items()])
 
 
-def _walk(node: Any, licensing: Any, aliases: Mapping[str, str]) -> Tree:
+def _walk(node: Any, licensing: Any, aliases: Mapping[str, str] | None, deeper: int) -> Tree:
     parts = getattr(node, "args", ())
     if parts:
-        trees = tuple(_walk(part, licensing, aliases) for part in parts)
+        if not deeper:
+            raise _UnknownError(_TOO_DEEP)
+        trees = tuple(_walk(part, licensing, aliases, deeper - 1) for part in parts)
         return AllOf(trees) if isinstance(node, licensing.AND) else AnyOf(trees)
     symbols = (
         [node.license_symbol, node.exception_symbol]
@@ -182,10 +196,13 @@ def _walk(node: Any, licensing: Any, aliases: Mapping[str, str]) -> Tree:
     return Leaf(" WITH ".join(_symbol(symbol.key, licensing, aliases) for symbol in symbols))
 
 
-def _symbol(key: str, licensing: Any, aliases: Mapping[str, str]) -> str:
+def _symbol(key: str, licensing: Any, aliases: Mapping[str, str] | None) -> str:
     if key in licensing.known_symbols:
         return key
-    found = aliases.get(spelling(key))
+    if aliases is None:
+        found = key if _OWN.fullmatch(key) else None
+    else:
+        found = aliases.get(spelling(key))
     if found is None:
-        raise _UnknownError(f"{key!r} is no exact licence name")
+        raise _UnknownError(f"{key[:200]!r} is no exact licence name")
     return found

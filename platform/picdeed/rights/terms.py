@@ -44,7 +44,7 @@ class Rule:
             value = float(facts[self.condition.fact])
         except (KeyError, ValueError):
             value = math.nan
-        if math.isnan(value):
+        if not math.isfinite(value):  # "inf" and "nan" parse, but nobody earns them
             said = (
                 f"{self.clause}; depends on {self.condition.fact}, which nobody has recorded: "
                 f"picdeed facts add {self.condition.fact}"

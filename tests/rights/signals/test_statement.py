@@ -3,7 +3,7 @@
 import pytest
 
 from picdeed.rights.claims import ClaimKind, ClaimSource, ClaimStatus, Statement
-from picdeed.rights.signals.statement import read_statement
+from picdeed.rights.signals.statement import read_remark, read_statement
 
 SOURCE = ClaimSource.EMBEDDED_EXIF
 
@@ -51,3 +51,59 @@ def test_terms_that_are_not_understood_ask(catalogue):
     assert (claim.parsed, claim.status) == (Statement.UNREAD_TERMS, ClaimStatus.UNPARSED)
     assert claim.note == "field"
     assert read_statement(" ", SOURCE, catalogue.aliases, terms=True).parsed is None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "no ai training",
+        "Not for AI/ML training",
+        "NoAI",
+        "noimageai",
+        "Do not use for generative AI",
+        "Use in AI datasets is prohibited.",
+        "must not be used to train machine-learning models",
+        "DMI-PROHIBITED",
+        "Kein Training von KI-Modellen",
+        "Text- und Data-Mining vorbehalten",
+        "Pas d'entraînement par l'IA",
+        "искусственный интеллект: запрещено",
+        "AI学習禁止",
+        "禁止用于人工智能训练",
+    ],
+)
+def test_a_remark_that_forbids(raw):
+    claim = read_remark(raw, SOURCE)
+    assert claim is not None
+    assert (claim.kind, claim.parsed) == (ClaimKind.RIGHTS_STATEMENT, Statement.MENTIONS_AI)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "",
+        "A hill at noon",
+        "At an AI conference in Berlin",
+        "Machine learning course, 2019",
+        "Des Moines, IA. No parking.",
+        "All rights reserved",
+        "Not a train in sight",
+        "Hungry? No aioli.",
+        "MAINE, not Maine",
+        "Chained dog, no entry",
+    ],
+)
+def test_a_remark_about_anything(raw):
+    assert read_remark(raw, SOURCE) is None
+
+
+def test_a_long_remark_is_no_trap():
+    for text in ("no " * 30_000, "train " * 16_000, "no Axx-" * 14_000, "reserv" * 16_000):
+        assert read_remark(text, SOURCE) is None
+    claim = read_remark("no " * 40_000, SOURCE)
+    assert claim is not None
+    assert claim.status is ClaimStatus.UNREADABLE
+
+
+def test_a_ban_at_the_end_of_a_long_text_counts():
+    assert read_remark("a hill. " * 5_000 + "No AI training.", SOURCE) is not None

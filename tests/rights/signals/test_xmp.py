@@ -264,3 +264,56 @@ def test_no_damage_raises_or_turns_an_opt_out_into_silence(catalogue, seed):
 def test_no_bytes_raise(catalogue, data):
     read_xmp(data, catalogue.aliases)
     read_xmp(b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">' + data, catalogue.aliases)  # fmt: skip
+
+
+IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+NEWS = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+
+
+@pytest.mark.parametrize(
+    ("elements", "kind", "parsed"),
+    [
+        (
+            "<plus:Licensor><rdf:Seq><rdf:li rdf:parseType='Resource'><plus:LicensorName>Ada Ltd</plus:LicensorName></rdf:li></rdf:Seq></plus:Licensor>",
+            "licensor",
+            "Ada Ltd",
+        ),
+        (
+            f"<plus:ModelReleaseStatus rdf:resource='{VOCABULARY}MR-UMR'/>",
+            "model-release",
+            "unlimited",
+        ),
+        ("<plus:ModelReleaseStatus>MR-NON</plus:ModelReleaseStatus>", "model-release", "none"),
+        ("<plus:ModelReleaseStatus>MR-NEW</plus:ModelReleaseStatus>", "model-release", "limited"),
+        (
+            "<plus:PropertyReleaseStatus>PR-NAP</plus:PropertyReleaseStatus>",
+            "property-release",
+            "not-applicable",
+        ),
+        (
+            f"<i:PersonInImage xmlns:i='{IPTC}'><rdf:Bag><rdf:li>Bo</rdf:li></rdf:Bag></i:PersonInImage>",
+            "persons",
+            "identifiable",
+        ),
+        (
+            f"<i:DigitalSourceType xmlns:i='{IPTC}'>{NEWS}trainedAlgorithmicMedia</i:DigitalSourceType>",
+            "synthetic",
+            "trainedAlgorithmicMedia",
+        ),
+        ("<tdm:reservation xmlns:tdm='http://www.w3.org/ns/tdmrep#'>1</tdm:reservation>", "opt-out", "tdm-reservation=1"),
+    ],
+)  # fmt: skip
+def test_people_and_machines(read, elements, kind, parsed):
+    assert [(c.kind, c.parsed) for c in read(packet(elements=elements))] == [(kind, parsed)]
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        f"<i:DigitalSourceType xmlns:i='{IPTC}'>{NEWS}digitalCapture</i:DigitalSourceType>",
+        "<dc:description>At an AI conference</dc:description>",
+        "<dc:subject><rdf:Bag><rdf:li>machine learning</rdf:li></rdf:Bag></dc:subject>",
+    ],
+)
+def test_what_is_no_signal(read, elements):
+    assert read(packet(elements=elements)) == ()

@@ -18,29 +18,21 @@ from picdeed.rights.claims import (
     ClaimKind,
     ClaimSource,
     ClaimStatus,
-    clip,
     license_claim,
     plain_claim,
 )
-from picdeed.rights.signals.statement import read_statement
+from picdeed.rights.signals.iptc import persons_claim, synthetic_claim
+from picdeed.rights.signals.plus import MINING_KEYS, mining_claim, release_claim
+from picdeed.rights.signals.statement import read_remark, read_statement
+from picdeed.rights.signals.tdmrep import reservation_claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-PARSER = "xmp/1"
-MINING_KEYS = (
-    "DMI-UNSPECIFIED",
-    "DMI-ALLOWED",
-    "DMI-PROHIBITED",
-    "DMI-PROHIBITED-AIMLTRAINING",
-    "DMI-PROHIBITED-GENAIMLTRAINING",
-    "DMI-PROHIBITED-EXCEPTSEARCHENGINEINDEXING",
-    "DMI-PROHIBITED-SEECONSTRAINT",
-    "DMI-PROHIBITED-SEEEMBEDDEDRIGHTSEXPR",
-    "DMI-PROHIBITED-SEELINKEDRIGHTSEXPR",
-)
+__all__ = ["MINING_KEYS", "read_xmp", "unreadable"]
 
-_VOCABULARY = "http://ns.useplus.org/ldf/vocab/"
+PARSER = "xmp/2"
+
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _PLUS = "http://ns.useplus.org/ldf/xmp/1.0/"
 _MINING = f"{_PLUS}DataMining"
@@ -48,12 +40,35 @@ _PROHIBITED = b"DMI-PROHIBITED"
 _DC = "http://purl.org/dc/elements/1.1/"
 _RIGHTS = "http://ns.adobe.com/xap/1.0/rights/"
 _CC = ("http://creativecommons.org/ns#", "http://web.resource.org/cc/")
+_IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+_PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
+_TDM = "http://www.w3.org/ns/tdmrep#"
 # Relative references need a ground to stand on; it is taken off again afterwards.
 _GROUND = "http://packet.invalid/"
+_PLAIN = {
+    f"{_DC}creator": ClaimKind.AUTHOR,
+    f"{_RIGHTS}Owner": ClaimKind.HOLDER,
+    f"{_DC}title": ClaimKind.TITLE,
+    f"{_PLUS}LicensorName": ClaimKind.LICENSOR,
+}
+_RELEASES = {
+    f"{_PLUS}ModelReleaseStatus": ClaimKind.MODEL_RELEASE,
+    f"{_PLUS}PropertyReleaseStatus": ClaimKind.PROPERTY_RELEASE,
+}
+_PERSONS = (f"{_IPTC}PersonInImage", f"{_IPTC}PersonName")
+_SOURCE_TYPE = f"{_IPTC}DigitalSourceType"
+_TDM_FACTS = (f"{_TDM}reservation", f"{_TDM}policy")
+_LICENSES = tuple(f"{space}license" for space in _CC)
+_STATEMENTS = {  # whether the property is there to set terms of use
+    f"{_DC}rights": False,
+    f"{_RIGHTS}UsageTerms": True,
+    f"{_RIGHTS}WebStatement": True,
+    f"{_PLUS}OtherConstraints": True,
+}
+# Free texts that may say anything: read for a ban alone.
+_REMARKS = (f"{_DC}description", f"{_DC}subject", f"{_PHOTOSHOP}Instructions")
 _FACTS = frozenset(
-    {f"{_DC}{name}" for name in ("rights", "creator", "title")}
-    | {f"{_RIGHTS}{name}" for name in ("UsageTerms", "WebStatement", "Owner")}
-    | {f"{space}license" for space in _CC}
+    (*_PLAIN, *_RELEASES, *_PERSONS, _SOURCE_TYPE, *_TDM_FACTS, *_LICENSES, *_STATEMENTS, *_REMARKS)
 )
 _MAX_DEPTH = 64
 _MAX_ELEMENTS = 200_000
@@ -78,9 +93,9 @@ def read_xmp(
         said = [pair for graph in _graphs(root) for pair in _facts(graph)]
     except _UnreadableError as error:
         return (unreadable(str(error), packet),)
-    claims = {_claim(name, value, aliases, limits) for name, value in said}
+    claims = {claim for fact in said for claim in _claims(*fact, aliases, limits)}
     spoken = any(name == _MINING for name, _ in said)
-    if astray or (not spoken and _PROHIBITED in packet.replace(b"\x00", b"")):
+    if astray or (not spoken and _PROHIBITED in packet.replace(b"\x00", b"").upper()):
         claims.add(unreadable("a DataMining mark stands where XMP has none", packet))
     if flooded:
         claims.add(unreadable(f"more than {_MAX_STATEMENTS} statements about rights", packet))
@@ -154,7 +169,7 @@ def _names(root: Element) -> Iterator[str]:
 
 
 def _is_mining(name: str) -> bool:
-    return name.endswith("DataMining")
+    return name.lower().endswith("datamining")
 
 
 def _is_foreign(name: str) -> bool:
@@ -238,29 +253,31 @@ def _texts(graph: Any, value: Any, depth: int) -> Iterator[str]:
         yield ""
 
 
-def _claim(name: str, value: str, aliases: Mapping[str, str], limits: Limits) -> Claim:
+def _claims(name: str, value: str, aliases: Mapping[str, str], limits: Limits) -> Iterator[Claim]:
+    """What one property's value states; a remark or a camera's source type may state nothing."""
     source = ClaimSource.EMBEDDED_XMP
     if name == _MINING:
-        return _mining(value, limits)
-    if name in (f"{_DC}creator", f"{_RIGHTS}Owner", f"{_DC}title"):
-        kinds = {"creator": ClaimKind.AUTHOR, "Owner": ClaimKind.HOLDER, "title": ClaimKind.TITLE}
-        kind = kinds[name.rpartition("/")[2]]
-        return plain_claim(kind, value, source, parser=PARSER, limits=limits)
-    if name.endswith("license"):
-        return license_claim(value, source, aliases, parser=PARSER, limits=limits)
-    terms = name != f"{_DC}rights"
-    return read_statement(value, source, aliases, terms=terms, note=name, limits=limits)
-
-
-def _mining(value: str, limits: Limits) -> Claim:
-    key = value.strip().removeprefix(_VOCABULARY)
-    kind, note = ClaimKind.OPT_OUT, _MINING
-    if key == "DMI-ALLOWED":
-        kind, note = ClaimKind.OPT_IN, "a hint, no licence"
-    elif key == "DMI-UNSPECIFIED":
-        kind, note = ClaimKind.RIGHTS_STATEMENT, "says nothing"
-    elif key not in MINING_KEYS:
-        note = "an unknown value of DataMining is read as a prohibition"
-    raw = clip(value, limits)
-    parsed = key if key in MINING_KEYS else "unknown"
-    return Claim(ClaimSource.EMBEDDED_XMP, kind, raw, parsed, ClaimStatus.PARSED, PARSER, note)
+        yield mining_claim(value, source, PARSER, _MINING, limits)
+    elif name in _PLAIN:
+        yield plain_claim(_PLAIN[name], value, source, parser=PARSER, limits=limits)
+    elif name in _RELEASES:
+        yield release_claim(_RELEASES[name], value, source, PARSER, limits)
+    elif name in _PERSONS:
+        yield persons_claim(value, source, PARSER, limits)
+    elif name in _LICENSES:
+        yield license_claim(value, source, aliases, parser=PARSER, limits=limits)
+    elif name in _STATEMENTS:
+        terms = _STATEMENTS[name]
+        yield read_statement(value, source, aliases, terms=terms, note=name, limits=limits)
+    elif name in _TDM_FACTS:
+        reserves = name == _TDM_FACTS[0]
+        said = (value if reserves else None, None if reserves else value)
+        yield from reservation_claims(said[0], said[1], source, limits, note=name)
+    else:
+        found = (
+            synthetic_claim(value, source, PARSER)
+            if name == _SOURCE_TYPE
+            else read_remark(value, source, note=name, limits=limits)
+        )
+        if found is not None:
+            yield found
