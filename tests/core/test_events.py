@@ -8,8 +8,8 @@ import pytest
 from picdeed.core.events import Event, Progress, silent
 
 STAGES = {
-    "init", "ingest", "license", "dedup", "snapshot", "gate", "train", "generate", "credential",
-    "revoke",
+    "init", "ingest", "signals", "claims", "grants", "license", "dedup", "snapshot", "gate",
+    "approve", "remove", "train", "generate", "credential", "revoke", "facts", "watch",
 }  # fmt: skip
 
 

@@ -8,7 +8,8 @@ import pytest
 from picdeed.core.errors import Denied
 from picdeed.core.resources import bundled
 from picdeed.flow import pipeline
-from picdeed.flow.gate import gate, require_open
+from picdeed.flow.decided import require_open
+from picdeed.flow.gate import gate
 from picdeed.registry.session import Registry
 from picdeed.rights.catalogue import load_catalogue
 from picdeed.rights.verdict import Use

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from picdeed.imaging.containers import has_gif_trailer, jpeg_segments, png_chunks, riff_chunks
+from picdeed.imaging.containers import (
+    gif_extensions,
+    has_gif_trailer,
+    jpeg_segments,
+    png_chunks,
+    riff_chunks,
+)
 
 
 def test_png_chunks_leave_out_the_pixels(photo, encode):
@@ -50,3 +56,11 @@ def test_walkers_end_on_every_cut(walk, encode):
         part = list(walk(data[:cut]))
         assert part == whole[: len(part)]
         assert not has_gif_trailer(data[:cut])
+
+
+def test_gif_extensions(photo, encode):
+    data = encode(photo(3, 40, 30), "GIF", comment="a" * 300)
+    found = [(label, content) for label, content, _ in gif_extensions(data)]
+    assert (0xFE, b"a" * 300) in found
+    for cut in range(13, len(data), 7):
+        list(gif_extensions(data[:cut]))

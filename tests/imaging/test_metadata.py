@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from picdeed.core.limits import Limits
+from picdeed.imaging.boxes import XMP_UUID
 from picdeed.imaging.decode import decode
 from picdeed.imaging.metadata import embedded
 
@@ -116,31 +117,77 @@ def test_a_packet_in_exif(encode):
     assert found.packets == (XMP,)
 
 
-@pytest.mark.parametrize("code", ["utf-8", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("code", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
 def test_the_net_catches_what_no_parser_gave(encode, code):
     hidden = XMP.decode().encode(code)
+    # What is written in plain letters is cut out whole; the rest is reported.
+    found = ((XMP,), False) if code == "utf-8" else ((), True)
     comment = read(put_in_jpeg(encode(small(), "JPEG"), hidden, marker=0xFE))
-    assert (comment.packets, comment.xmp_net) == ((), True)
-    assert read(encode(small(), "JPEG") + hidden).xmp_net
-    assert read(put_in_png(encode(small(), "PNG"), chunk(b"prVt", hidden))).xmp_net
+    behind = read(encode(small(), "JPEG") + hidden)
+    private = read(put_in_png(encode(small(), "PNG"), chunk(b"prVt", hidden)))
+    for each in (comment, behind, private):
+        assert (each.packets, each.xmp_net) == found
 
 
 def test_the_net_sees_beyond_a_packet_that_was_read(encode):
     data = encode(small(), "JPEG", xmp=XMP)
     assert not read(data).xmp_net
-    assert read(data + OTHER).xmp_net
+    assert read(data + OTHER).packets == (XMP, OTHER)
+    assert read(data + OTHER[:-20]).xmp_net
+    assert read(data + b" plus:datamining=no").xmp_net
 
 
-def test_a_gif_packet_is_noticed(encode):
+@pytest.mark.parametrize("way", ["blocks", "magic trailer"])
+def test_a_packet_in_a_gif(encode, way):
     data = encode(small(), "GIF")
     at = data.index(b"\x2c", 13 + 3 * 2)
-    pieces = b"".join(
+    blocks = b"".join(
         bytes((len(XMP[i : i + 250]),)) + XMP[i : i + 250] for i in range(0, len(XMP), 250)
     )
-    found = embedded(
-        data[:at] + b"\x21\xff\x0bXMP DataXMP" + pieces + b"\0" + data[at:], "image/gif"
-    )
-    assert found.xmp_net
+    trailer = b"\x01" + bytes(range(255, -1, -1))
+    content = blocks if way == "blocks" else XMP + trailer
+    found = read(data[:at] + b"\x21\xff\x0bXMP DataXMP" + content + b"\0" + data[at:])
+    assert (found.packets, found.xmp_net) == ((XMP,), False)
+
+
+@pytest.mark.parametrize("form", ["JPEG2000", "AVIF"])
+@pytest.mark.parametrize("code", ["utf-8", "utf-16"])
+def test_a_packet_in_a_box_of_its_own(encode, form, code):
+    packet = XMP.decode().encode(code)
+    content = b"uuid" + XMP_UUID + packet
+    data = encode(small(), form) + struct.pack(">I", len(content) + 4) + content
+    found = read(data)
+    assert (found.packets, found.xmp_net) == ((packet,), False)
+    assert embedded(data[:-30], decode(data).media_type).xmp_net
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "TIFF"])
+def test_other_texts_are_handed_on(encode, form):
+    said = "no AI training, please"
+    if form == "JPEG":
+        data = encode(small(), form, comment=said)
+    elif form == "PNG":
+        info = PngInfo()
+        info.add_text("Comment", said)
+        info.add_text("Copyright", "(c) Ada", zip=True)
+        data = encode(small(), form, pnginfo=info)
+        assert read(data).notices == (("PNG Copyright", "(c) Ada"),)
+    elif form == "GIF":
+        data = encode(small(), form, comment=said)
+    else:
+        exif = Image.Exif()
+        exif[0x9C9C] = said.encode("utf-16-le")
+        data = encode(small(), form, exif=exif)
+    assert said in [text for _, text in read(data).remarks]
+
+
+@pytest.mark.parametrize("code", [b"ASCII\0\0\0", b"UNICODE\0", bytes(8)])
+def test_a_comment_of_the_camera(encode, code):
+    exif = Image.Exif()
+    text = "no AI".encode("utf-16-le") if code.startswith(b"UNI") else b"no AI"
+    exif.get_ifd(0x8769)[0x9286] = code + text
+    found = read(encode(small(), "JPEG", exif=exif))
+    assert ("EXIF UserComment", "no AI") in found.remarks
 
 
 def test_marks_in_packed_texts_and_texts_beyond_the_limit_are_noticed(encode):
@@ -195,3 +242,9 @@ def test_broken_metadata_is_reported_and_never_raises(encode):
 def test_a_file_that_says_nothing(encode):
     found = read(encode(small(), "PNG"))
     assert (found.xmp, found.packets, found.xmp_net, found.iptc) == (None, (), False, {})
+
+
+def test_a_flood_of_texts_asks_a_person(encode):
+    many = [chunk(b"tEXt", b"Comment\0%d" % n) for n in range(80)]
+    assert not read(put_in_png(encode(small(), "PNG"), *many[:60])).xmp_net
+    assert read(put_in_png(encode(small(), "PNG"), *many)).xmp_net

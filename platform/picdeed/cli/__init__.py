@@ -1,6 +1,13 @@
 """The command line: parse, call, show. No rules, no SQL, no torch."""
 
-from picdeed.cli import around, look, stages  # importing them registers their commands
+from picdeed.cli import (
+    around,
+    keep,
+    look,
+    rights,
+    signals,
+    stages,
+)  # importing them registers their commands
 from picdeed.cli.app import app, main
 
-__all__ = ["app", "around", "look", "main", "stages"]
+__all__ = ["app", "around", "keep", "look", "main", "rights", "signals", "stages"]

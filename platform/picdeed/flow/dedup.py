@@ -18,7 +18,7 @@ from picdeed.imaging.decode import decode, pixels_sha256
 from picdeed.imaging.fingerprints import ALGORITHM, fingerprint
 from picdeed.imaging.verify import Look, PairKind, compare, look
 from picdeed.registry import claims as claim_rows
-from picdeed.registry import datasets, ledger, pictures, similar
+from picdeed.registry import datasets, ledger, pictures, rollups, similar
 from picdeed.registry.claims import PictureClaim
 from picdeed.registry.session import Registry, Session, utc_now
 from picdeed.registry.similar import SAME, Cluster, ClusterMember, Fingerprint, Likeness
@@ -26,6 +26,9 @@ from picdeed.registry.tables import Table
 from picdeed.rights.claims import ClaimKind
 
 BATCH = 256
+MARK = "dedup"
+# What clusters and their keepers are made from.
+DEPENDS = ("pictures", "fingerprints", "pairs", "picture_claims")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,25 @@ def dedup(
     registry: Registry, dataset: str | None = None, *, progress: Progress = silent
 ) -> Deduped:
     """Bring fingerprints, pairs and clusters up to date; tell those that touch `dataset`."""
-    _fingerprint_missing(registry, progress)
-    _compare_candidates(registry, progress)
-    _group(registry)
+    regroup(registry, progress=progress)
     return _told(registry, dataset)
+
+
+def regroup(registry: Registry, *, progress: Progress = silent) -> None:
+    """Bring the whole registry's clusters up to date, unless nothing was written that matters."""
+    with registry.read() as session:
+        seq, _ = ledger.last_event(session)
+        mark = rollups.watermark(session, MARK)
+        done = mark.seq if mark is not None and mark.state == ALGORITHM else None
+        pending = done is None or rollups.changed_since(session, done, DEPENDS)
+    if pending:
+        _fingerprint_missing(registry, progress)
+        _compare_candidates(registry, progress)
+        _group(registry)
+    if done is None or done < seq:
+        with registry.write() as session:
+            # Only what was there when the reading began: a writer may have come in between.
+            rollups.set_watermark(session, MARK, seq, ALGORITHM)
 
 
 def _fingerprint_missing(registry: Registry, progress: Progress) -> None:

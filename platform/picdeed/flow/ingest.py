@@ -16,6 +16,7 @@ from picdeed.core.errors import UnreadablePicture, UsageError
 from picdeed.core.events import Event, Progress, silent
 from picdeed.core.ids import looks_like_id, sha256
 from picdeed.core.limits import DEFAULT, Limits
+from picdeed.credentials.mining import read_store
 from picdeed.flow.statements import Given, batch_claims, item_claims
 from picdeed.imaging import metadata
 from picdeed.imaging.decode import decode, pixels_sha256
@@ -168,7 +169,8 @@ def _read(item: Item, inward: _Inward, shared: Sequence[Claim]) -> _Read:
     decoded = decode(data, inward.limits)
     digest = sha256(data)
     embedded = metadata.embedded(data, decoded.media_type, inward.limits)
-    claims, warnings = item_claims(item, embedded, inward.aliases, inward.limits)
+    store = read_store(data, decoded.media_type, inward.limits)
+    claims, warnings = item_claims(item, embedded, inward.aliases, inward.limits, store)
     inward.warnings.extend(warnings)
     now = utc_now()
     picture = pictures.picture_id(digest)

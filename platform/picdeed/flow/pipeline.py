@@ -26,7 +26,7 @@ from picdeed.flow.basefiles import folder_of
 from picdeed.flow.claims import Claimed, Saying, claim, elect
 from picdeed.flow.credential import Credentialed, credential
 from picdeed.flow.decided import Gated, list_decisions, require_open
-from picdeed.flow.dedup import Deduped, dedup
+from picdeed.flow.dedup import Deduped, dedup, regroup
 from picdeed.flow.gate import gate
 from picdeed.flow.generate import Wish, generate
 from picdeed.flow.grants import Contract, GrantView, end, grant, list_grants
@@ -103,7 +103,7 @@ def freeze(
 ) -> Snapshotted:
     """dedup + license + snapshot: pending work is done first, then the keepers are frozen."""
     catalogue = rules()
-    dedup(registry, dataset, progress=progress)
+    regroup(registry, progress=progress)
     settle(registry, catalogue, progress=progress)
     return snapshot(registry, catalogue, dataset, query)
 
@@ -121,7 +121,7 @@ def judge(
 ) -> Gated:
     """dedup + license + gate: judged from what is known now."""
     catalogue = rules()
-    dedup(registry, progress=progress)
+    regroup(registry, progress=progress)
     settle(registry, catalogue, progress=progress)
     return gate(
         registry,
@@ -170,7 +170,7 @@ def explain(
 ) -> Why:
     """dedup + why: the copies are known, then the picture is judged and every rule told."""
     if as_of is None:
-        dedup(registry, progress=progress)
+        regroup(registry, progress=progress)
     return why(
         registry, rules(), picture, use, as_of=as_of, profile=profile, commercial=commercial
     )
@@ -231,7 +231,7 @@ def withdraw(
 ) -> Revoked:
     """dedup + license + revoke: the copies of a revoked picture fall with it."""
     catalogue = rules()
-    dedup(registry, progress=progress)
+    regroup(registry, progress=progress)
     license(registry, catalogue, progress=progress)
     return revoke(registry, catalogue, target, ground, effective=effective, simulate=simulate)
 

@@ -76,21 +76,43 @@ def riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def has_gif_trailer(data: bytes) -> bool:
     """Whether the blocks of a GIF lead to its trailer."""
+    return any(kind == _GIF_TRAILER for kind, _, _ in _gif_blocks(data))
+
+
+def gif_extensions(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """(label, content, the bytes as they stand in the file) of each extension of a GIF.
+
+    The content of an application extension begins with the eleven letters of its name.
+    """
+    for kind, start, end in _gif_blocks(data):
+        if kind == _GIF_EXTENSION:
+            raw = data[start + 2 : end]
+            parts, at = [], 0
+            while at < len(raw) and raw[at]:
+                parts.append(raw[at + 1 : at + 1 + raw[at]])
+                at += 1 + raw[at]
+            yield data[start + 1], b"".join(parts), raw
+
+
+def _gif_blocks(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """(first byte, start, end) of each block up to and with the trailer."""
     at = 13 + _gif_table(data[10:11])
     while at < len(data):
-        kind = data[at]
+        kind, start = data[at], at
         if kind == _GIF_TRAILER:
-            return True
+            yield kind, start, at + 1
+            return
         if kind == _GIF_IMAGE:
             at += 11 + _gif_table(data[at + 9 : at + 10])  # descriptor, table, LZW code size
         elif kind == _GIF_EXTENSION:
             at += 2
         else:
-            return False
+            return
         while at < len(data) and data[at]:
             at += 1 + data[at]
         at += 1
-    return False
+        if kind == _GIF_EXTENSION and at <= len(data):
+            yield kind, start, at
 
 
 def _gif_table(flags: bytes) -> int:

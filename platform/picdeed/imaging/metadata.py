@@ -1,9 +1,10 @@
 """What does a picture file say about itself: XMP packets, EXIF and IPTC fields?
 
 Nothing is interpreted here; packets are handed on as bytes. XMP is found where its specification
-puts it (ISO 16684-3: PNG iTXt, JPEG APP1 with its extension, WebP, TIFF tag 700, AVIF) and where
-tools put it all the same (PNG tEXt and zTXt, ImageMagick's raw profiles, EXIF tag 700). Under all
-of this lies a net: an XMP mark in the bytes that none of the parsers gave is reported.
+puts it (ISO 16684-3: PNG iTXt, JPEG APP1 with its extension, WebP, TIFF tag 700, GIF, JPEG 2000,
+AVIF) and where tools put it all the same (PNG tEXt and zTXt, ImageMagick's raw profiles, EXIF tag
+700). Under all of this lies a net (`carving`): whole packets anywhere in the bytes are cut out,
+and a mark that none of this explains is reported.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from PIL import ExifTags, Image, IptcImagePlugin
 
 from picdeed.core.errors import UnreadablePicture
 from picdeed.core.limits import DEFAULT, Limits
-from picdeed.imaging.containers import jpeg_segments, riff_chunks
+from picdeed.imaging import carving
+from picdeed.imaging.boxes import xmp_boxes
+from picdeed.imaging.containers import gif_extensions, jpeg_segments, riff_chunks
 from picdeed.imaging.decode import opened
 from picdeed.imaging.pngtext import png_texts
 
@@ -24,13 +27,21 @@ _XMP_TAG = 700
 _APP1 = 0xE1
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _JPEG_MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
-_MARKS = (b"<x:xmpmeta", b"<?xpacket begin", b"DataMining")
-_ALL_MARKS = tuple(
-    mark.decode().encode(code) for mark in _MARKS for code in ("utf-8", "utf-16-le", "utf-16-be")
+_APP_COM = 0xFE
+_GIF_COMMENT, _GIF_APPLICATION = 0xFE, 0xFF
+_GIF_XMP = b"XMP DataXMP"
+_MAGIC_TRAILER = b"\x01\xff\xfe\xfd"  # how XMP in a GIF ends, so that readers step over it
+_USER_COMMENT = 0x9286
+_WINDOWS = {0x9C9B: "title", 0x9C9C: "comment", 0x9C9E: "keywords", 0x9C9F: "subject"}
+# PNG keywords that are there to speak of rights; every other text is a remark.
+_NOTICES = frozenset(
+    {b"copyright", b"disclaimer", b"license", b"licence", b"rights", b"usage terms"}
 )
+_MOST_REMARKS = 64
 
 _IPTC = {
     (2, 5): "title",
+    (2, 25): "keywords",
     (2, 40): "instructions",
     (2, 80): "byline",
     (2, 110): "credit",
@@ -46,6 +57,7 @@ class Embedded:
 
     `xmp_net`: the bytes hold an XMP or DataMining mark that is in none of `packets`, or a packet
     beyond a limit. `unreadable` names the parts (xmp, exif, iptc) that are there and broken.
+    `notices` are further texts about rights, `remarks` texts about anything: (place, text).
     """
 
     xmp: bytes | None = None
@@ -56,6 +68,8 @@ class Embedded:
     exif_description: str | None = None
     iptc: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     unreadable: tuple[str, ...] = ()
+    notices: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
 
     @property
     def packets(self) -> tuple[bytes, ...]:
@@ -72,14 +86,25 @@ class _Found:
     netted: bool = False
     exif: bytes | None = None
     unreadable: set[str] = field(default_factory=set)
+    notices: list[tuple[str, str]] = field(default_factory=list)
+    remarks: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, packet: bytes, limits: Limits, *pieces: bytes) -> None:
-        packet = packet.strip(b"\0 \t\r\n")
+        if b"\0" not in packet[:4]:  # zeros at the start are letters of UTF-16, behind it padding
+            packet = packet.strip(b"\0 \t\r\n")
         if len(packet) > limits.xmp_bytes:
             self.netted = True
         elif packet and packet not in self.packets:
             self.packets.append(packet)
             self.pieces += pieces or (packet,)
+
+    def say(self, place: str, value: object, *, notice: bool = False) -> None:
+        text = _text(value)
+        said = self.notices if notice else self.remarks
+        if text and len(said) < _MOST_REMARKS:
+            said.append((place, text))
+        elif text:
+            self.netted = True  # a flood of texts: nobody reads them all, so a person looks
 
 
 def embedded(data: bytes, media_type: str, limits: Limits = DEFAULT) -> Embedded:
@@ -93,26 +118,48 @@ def embedded(data: bytes, media_type: str, limits: Limits = DEFAULT) -> Embedded
         for kind, content in riff_chunks(data):
             if kind == b"XMP ":
                 found.add(content, limits)
+    elif media_type == "image/gif":
+        _read_gif(data, limits, found)
+    elif media_type in ("image/jp2", "image/avif"):
+        for packet in xmp_boxes(data):
+            found.add(packet, limits)
     exif, iptc = _read_with_pillow(data, limits, found)
+    netted = _net(data, limits, found)
     return Embedded(
         xmp=found.packets[0] if found.packets else None,
         more_xmp=tuple(found.packets[1:]),
-        xmp_net=found.netted or _is_marked(data, found.pieces),
+        xmp_net=netted,
         exif_copyright=_text(exif.get(ExifTags.Base.Copyright)),
         exif_artist=_text(exif.get(ExifTags.Base.Artist)),
         exif_description=_text(exif.get(ExifTags.Base.ImageDescription)),
         iptc=MappingProxyType(iptc),
         unreadable=tuple(sorted(found.unreadable)),
+        notices=tuple(found.notices),
+        remarks=tuple(found.remarks),
     )
 
 
-def _is_marked(data: bytes, pieces: list[bytes]) -> bool:
-    """Whether a mark stands in the bytes outside the packets that were found."""
-    if not any(mark in data for mark in _ALL_MARKS):
-        return False
-    for piece in pieces:
-        data = data.replace(piece, b"")
-    return any(mark in data for mark in _ALL_MARKS)
+def _net(data: bytes, limits: Limits, found: _Found) -> bool:
+    """Take every whole packet that no container gave; whether marks are left without one."""
+    packets, left = carving.carve(data, found.pieces, limits.xmp_bytes)
+    for packet in packets:
+        found.add(packet, limits)
+    return found.netted or left
+
+
+def _read_gif(data: bytes, limits: Limits, found: _Found) -> None:
+    for label, content, raw in gif_extensions(data):
+        if label == _GIF_COMMENT:
+            found.say("GIF comment", content)
+        elif label == _GIF_APPLICATION and content.startswith(_GIF_XMP):
+            # Adobe writes the packet as it is, its letters posing as lengths; others in blocks.
+            plain = raw[1 + len(_GIF_XMP) :]
+            blocks = content.removeprefix(_GIF_XMP)
+            found.add(
+                plain.partition(_MAGIC_TRAILER)[0] if _MAGIC_TRAILER in plain else blocks,
+                limits,
+                raw,
+            )
 
 
 def _read_png(data: bytes, limits: Limits, found: _Found) -> None:
@@ -123,14 +170,23 @@ def _read_png(data: bytes, limits: Limits, found: _Found) -> None:
             found.add(text.content, limits, text.raw)
         elif text.is_exif:
             found.exif = text.content
-        elif text.compressed and any(mark in text.content for mark in _ALL_MARKS):
-            found.netted = True
+        else:
+            # What stands plainly is seen by the net; what is packed has to be looked at here.
+            if text.compressed and carving.is_marked(text.content):
+                packets, left = carving.carve(text.content, (), limits.xmp_bytes)
+                found.netted = found.netted or left
+                for packet in packets:
+                    found.add(packet, limits)
+            place = f"PNG {text.keyword.decode('latin-1')[:79]}"
+            found.say(place, text.content, notice=text.keyword.lower() in _NOTICES)
 
 
 def _read_jpeg(data: bytes, limits: Limits, found: _Found) -> None:
     more: dict[bytes, list[tuple[int, bytes]]] = {}
     sizes: dict[bytes, int] = {}
     for marker, content, _ in jpeg_segments(data):
+        if marker == _APP_COM:
+            found.say("JPEG comment", content)
         if marker != _APP1:
             continue
         if content.startswith(_JPEG_XMP):
@@ -158,6 +214,7 @@ def _read_with_pillow(
     try:
         with opened(data, limits) as image:
             exif = _exif(image, found.exif)
+            _say_exif(image, exif, found)
             for packet in (image.info.get("xmp"), exif.get(_XMP_TAG)):
                 if isinstance(packet, tuple):
                     packet = bytes(packet)  # noqa: PLW2901 (EXIF gives bytes as numbers)
@@ -165,6 +222,8 @@ def _read_with_pillow(
                     found.add(packet, limits)
             reading = "iptc"
             iptc = _iptc(image)
+            for name in ("instructions", "caption", "credit", "source", "keywords"):
+                found.say(f"IPTC {name}", iptc.get(name), notice=name == "instructions")
     except UnreadablePicture:
         found.unreadable.add(reading)
     return exif, iptc
@@ -177,6 +236,29 @@ def _exif(image: Image.Image, late: bytes | None) -> Mapping[int, object]:
         exif = Image.Exif()
         exif.load(late)
     return dict(exif)
+
+
+def _say_exif(image: Image.Image, exif: Mapping[int, object], found: _Found) -> None:
+    """The free texts of EXIF; the character code of UserComment (8 bytes) is taken off."""
+    found.say("EXIF ImageDescription", exif.get(ExifTags.Base.ImageDescription))
+    comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(_USER_COMMENT)
+    if isinstance(comment, bytes):
+        code, text = comment[:8], comment[8:]
+        wide = code.startswith(b"UNICODE")
+        found.say("EXIF UserComment", _utf16(text) if wide else text)
+    else:
+        found.say("EXIF UserComment", comment)
+    for tag, name in _WINDOWS.items():
+        value = exif.get(tag)
+        if isinstance(value, tuple) and all(isinstance(each, int) for each in value):
+            value = bytes(each & 0xFF for each in value)
+        found.say(f"EXIF XP {name}", _utf16(value) if isinstance(value, bytes) else value)
+
+
+def _utf16(text: bytes) -> str:
+    """UTF-16 of either order: EXIF names none, so the side with the zeros tells."""
+    big = text[:2] == b"\xfe\xff" or (text[:1] == b"\0" and text[1:2] != b"\0")
+    return text.decode("utf-16-be" if big else "utf-16-le", "replace").lstrip("\ufeff")
 
 
 def _iptc(image: Image.Image) -> dict[str, str]:

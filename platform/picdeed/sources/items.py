@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 HEAD = 64
 """Bytes of a file that `is_picture` is asked about."""
 
-FIELDS = ("license", "author", "source_url", "title", "caption", "acquired_at")
+_DESCRIBED = ("license", "author", "source_url", "title", "caption", "acquired_at")
+_PEOPLE = ("caption_author", "caption_license", "persons", "model_release", "property_release")
+ANSWERED = ("http_headers", "x_robots_tag", "tdm_reservation", "tdm_policy", "robots_txt")
+"""What a server answered when the picture was fetched, at the time `fetched_at`."""
+
+FIELDS = (*_DESCRIBED, *_PEOPLE, "licensor", *ANSWERED, "fetched_at")
 """What a table may say about a picture, see the contract's `ingest` row."""
 
 _SUFFIXES = (
