@@ -1,6 +1,7 @@
 """Does an adapter file say what it is, and does it come back as exactly the same model?"""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -32,6 +33,7 @@ PAPERS = Papers(
     decision="dec_1",
     licenses={"MIT": 3, "CC0-1.0": 9},
     recipe_sha256="e" * 64,
+    notices_sha256="a" * 64,
 )
 
 
@@ -119,6 +121,10 @@ def test_the_header_holds_the_papers_and_the_bytes_repeat(trained, tmp_path):
     for key in ("base_sha256", "snapshot", "snapshot_root", "run", "decision", "recipe_sha256"):
         assert metadata[f"picdeed.{key}"] == getattr(PAPERS, key)
     assert metadata["modelspec.license"] == "CC0-1.0 AND MIT"
+    assert metadata["picdeed.notices"] == "NOTICES.txt"
+    assert metadata["picdeed.notices_sha256"] == "a" * 64
+    save_adapter(tmp_path / "old", trained, RECIPE, replace(PAPERS, notices_sha256=None))
+    assert not [key for key in load_adapter(tmp_path / "old").metadata if "notices" in key]
 
 
 def test_the_id_ignores_the_papers_and_the_file_hash_does_not(trained, tmp_path):

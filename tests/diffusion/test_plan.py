@@ -75,6 +75,11 @@ def test_moving_the_files_leaves_the_digest_and_any_other_change_moves_it():
     assert len({one.digest(), *(plan(**change).digest() for change in changes)}) == 5
 
 
+def test_notices_are_part_of_the_plan_and_a_plan_from_before_them_keeps_its_digest():
+    assert plan(notices_sha256="a" * 64).digest() != plan(notices_sha256="b" * 64).digest()
+    assert "notices_sha256" not in plan().content()
+
+
 def test_a_plan_that_trains_on_a_held_out_picture_is_refused(tmp_path):
     one = plan()
     plan(members=(*one.members, one.held_out[0])).write(tmp_path)

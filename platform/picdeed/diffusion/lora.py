@@ -18,6 +18,7 @@ from peft import LoraConfig, get_peft_model_state_dict
 
 from picdeed.core.errors import UsageError
 from picdeed.core.ids import make_id, sha256
+from picdeed.diffusion.plan import NOTICES
 from picdeed.diffusion.recipe import Recipe
 from picdeed.diffusion.runfolder import write_bytes
 from picdeed.diffusion.tensors import Tensors, read_safetensors, safetensors_bytes, tensors_hash
@@ -40,6 +41,7 @@ class Papers:
     decision: str
     licenses: Mapping[str, int]
     recipe_sha256: str
+    notices_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,4 +175,7 @@ def _header(recipe: Recipe, papers: Papers) -> dict[str, str]:
         "picdeed.licenses": json.dumps(dict(papers.licenses), sort_keys=True),
         "picdeed.recipe_sha256": papers.recipe_sha256,
     }
+    if papers.notices_sha256 is not None:
+        header["picdeed.notices"] = NOTICES
+        header["picdeed.notices_sha256"] = papers.notices_sha256
     return header | {f"picdeed.{name}": str(getattr(papers, name)) for name in _PAPERS}

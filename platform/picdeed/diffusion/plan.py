@@ -19,6 +19,8 @@ from picdeed.diffusion.recipe import Recipe
 from picdeed.diffusion.runfolder import write_json
 
 SCHEMA = "picdeed.run-plan/1"
+NOTICES = "NOTICES.txt"
+"""Beside the adapter: who is to be named. Its hash is fixed in the plan, before the first step."""
 FEWEST_HELD_OUT = 2
 # Holding out more than a third of a small set would take away what it has to teach.
 _LARGEST_SHARE = 3
@@ -52,11 +54,15 @@ class RunPlan(BaseModel):
     snapshot_root: str
     decision: str
     licenses: Mapping[str, int] = Field(default_factory=dict)
+    notices_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     cache: str | None = None
 
     def content(self) -> dict[str, Any]:
         """The plan as JSON values without paths: a registry may be moved between two steps."""
         value = self.model_dump(mode="json", by_alias=True, exclude={"base", "cache"})
+        # A plan from before there were notices keeps the digest that its checkpoints carry.
+        if self.notices_sha256 is None:
+            del value["notices_sha256"]
         for trainee in (*value["members"], *value["held_out"]):
             del trainee["path"]
         return value

@@ -225,6 +225,7 @@ def _save(folder: Path, plan: RunPlan, base: Base) -> dict[str, Any]:
         decision=plan.decision,
         licenses=plan.licenses,
         recipe_sha256=hash_json(plan.recipe.model_dump(mode="json")),
+        notices_sha256=plan.notices_sha256,
     )
     name, digest = save_adapter(folder / "adapter.safetensors", base.unet, plan.recipe, papers)
     return {"adapter_id": name, "adapter_sha256": digest}

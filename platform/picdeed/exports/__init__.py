@@ -1,1 +1,1 @@
-"""Other worlds' formats, one file each; none is built yet."""
+"""What leaves the registry as a file of its own, one format a file."""

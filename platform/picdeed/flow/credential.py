@@ -17,6 +17,7 @@ from picdeed.core.ids import sha256
 from picdeed.credentials.keys import Identity
 from picdeed.credentials.manifest import OutputFacts, output_manifest
 from picdeed.credentials.sign import sign
+from picdeed.flow.notices import lay_beside
 from picdeed.registry import ledger, snapshots, subjects
 from picdeed.registry.bases import Base
 from picdeed.registry.outputs import Output
@@ -52,7 +53,8 @@ def credential(
     *,
     progress: Progress = silent,
 ) -> Credentialed:
-    """Sign what is held, keep it as a blob, and write a copy into `out` (default: `outputs/`).
+    """Sign what is held, keep it as a blob, and write a copy into `out` (default: `outputs/`),
+    with the notices of what it was drawn with beside it.
 
     What was released before keeps its bytes. Raises IntegrityError, releasing nothing of that
     picture, when the signed file does not read back as intact and ours.
@@ -67,6 +69,7 @@ def credential(
             row = _sign(registry, row, identity)
         released.append(_release(registry, row, folder))
         progress("credential", done, len(held))
+    lay_beside(registry, held, folder)
     return Credentialed(tuple(released))
 
 

@@ -11,9 +11,11 @@ from picdeed.core.events import Event
 from picdeed.core.resources import bundled
 from picdeed.credentials.keys import make_development_identity
 from picdeed.flow.basefiles import BUNDLED, read_deed
+from picdeed.flow.watch import record_pins
 from picdeed.registry import bases, ledger
 from picdeed.registry.bases import Base
 from picdeed.registry.session import Registry, create_registry, utc_now
+from picdeed.rights.catalogue import load_catalogue
 
 EMBEDDED = "sprig"
 
@@ -31,6 +33,7 @@ def init(where: Path) -> Initialised:
     registry = create_registry(where)
     identity = make_development_identity(registry.keys)
     known = _register_embedded(registry)
+    record_pins(registry, load_catalogue(bundled("configs")))
     return Initialised(
         registry=registry.root,
         schema_revision=registry.schema_revision,

@@ -19,6 +19,8 @@ from picdeed.diffusion.plan import SCHEMA, RunPlan, Trainee, split
 from picdeed.diffusion.recipe import Recipe, recipe_from
 from picdeed.diffusion.runfolder import read_json
 from picdeed.flow.basefiles import folder_of
+from picdeed.flow.decided import require_open, told
+from picdeed.flow.notices import fix_for_run
 from picdeed.registry import ledger, pictures, runs, snapshots, subjects
 from picdeed.registry.bases import Base
 from picdeed.registry.decisions import Decision
@@ -136,13 +138,15 @@ def _write_plan(registry: Registry, run: str) -> Path:
         snapshot_root=frozen.root,
         decision=row.decision_id,
         licenses=dict(sorted(Counter(member.license for member in members).items())),
+        notices_sha256=fix_for_run(registry, row.id, folder),
         cache=str(registry.cache / "latents"),
     ).write(folder)
     return folder
 
 
 def _require_live(session: Session, decision: Decision) -> None:
-    """Nothing trains without a decision that still holds (the gate was asked just before)."""
+    """Nothing trains without an open decision that still holds (the gate was asked before)."""
+    require_open(told(session, decision, utc_now()))
     if decision.valid_until <= utc_now():
         raise Denied(
             f"Decision {decision.id[:12]} expired on {decision.valid_until}; nothing was trained.",

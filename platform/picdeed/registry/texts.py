@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from picdeed.registry.tables import Table, fresh
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from picdeed.registry.tables import Table
 
 
 class LicenseText(Table, kw_only=True):
@@ -37,14 +32,3 @@ def all_texts(session: Session) -> list[LicenseText]:
             wanted.order_by(LicenseText.url, LicenseText.first_seen, LicenseText.sha256)
         )
     )
-
-
-def unseen(
-    session: Session, texts: Iterable[tuple[str, str, str]], origin: str, at: str
-) -> list[LicenseText]:
-    """Rows for those (license, url, sha256) that nobody saw under their address before."""
-    rows = [
-        LicenseText(url=url, sha256=digest, license=license_, origin=origin, first_seen=at)
-        for license_, url, digest in texts
-    ]
-    return fresh(session, rows)
