@@ -36,11 +36,12 @@ EXCEPTIONS = {("registry", "rights")}
 # Not in a layer: the entry point, and helpers that tests of users need (they import lazily).
 TOP = {"__init__", "__main__", "testing"}
 
-# Not listed: pipeline, and what composes stages through it (pretrain, demo).
+# Not listed: pipeline, what composes stages through it (pretrain, demo), and what stages share
+# (statements, standing, targets, decided, notices, pins ...).
 STAGES = {
     "init", "ingest", "license", "dedup", "snapshot", "gate", "train", "generate", "credential",
     "verify", "lineage", "audit", "revoke", "signals", "claims", "grants", "approve", "remove",
-    "why", "notices", "facts", "watch", "tombstones", "erase",
+    "why", "facts", "watch", "tombstones", "erase",
 }  # fmt: skip
 
 # Which places may import a library at all. A place is a package or one file of it.

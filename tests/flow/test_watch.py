@@ -15,7 +15,8 @@ from picdeed.diffusion.recipe import load_recipe
 from picdeed.flow import pipeline
 from picdeed.flow.facts import add_fact
 from picdeed.flow.grants import Contract, end, grant
-from picdeed.flow.watch import CATALOGUE, FETCHED, FILE, Watched, pins, record_pins, watch
+from picdeed.flow.pins import CATALOGUE, FETCHED, FILE, pins, record_pins
+from picdeed.flow.watch import Watched, watch
 from picdeed.jobs import launch
 from picdeed.registry import claims as claim_rows
 from picdeed.registry import ledger, texts

@@ -11,7 +11,7 @@ from picdeed.core.events import Event
 from picdeed.core.resources import bundled
 from picdeed.credentials.keys import make_development_identity
 from picdeed.flow.basefiles import BUNDLED, read_deed
-from picdeed.flow.watch import record_pins
+from picdeed.flow.pins import record_pins
 from picdeed.registry import bases, ledger
 from picdeed.registry.bases import Base
 from picdeed.registry.session import Registry, create_registry, utc_now

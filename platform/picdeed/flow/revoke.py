@@ -13,7 +13,16 @@ from enum import StrEnum
 
 from picdeed.core.errors import UnknownSubject, UsageError
 from picdeed.core.events import Event
-from picdeed.registry import conclusions, datasets, ledger, lineage, pictures, revocations, similar, subjects
+from picdeed.registry import (
+    conclusions,
+    datasets,
+    ledger,
+    lineage,
+    pictures,
+    revocations,
+    similar,
+    subjects,
+)
 from picdeed.registry.lineage import Descendants
 from picdeed.registry.outputs import Output
 from picdeed.registry.pictures import Picture, PictureState

@@ -6,19 +6,18 @@ day as `at` the same list speaks of that day, from what is on record now.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 from picdeed.core.errors import UsageError
-from picdeed.core.events import Event
 from picdeed.core.moments import later, moment
 from picdeed.flow.forecast import losses
-from picdeed.registry import expiry, facts, grants, ledger, texts
+from picdeed.flow.pins import CATALOGUE, FETCHED, FILE, pins, record_pins
+from picdeed.registry import expiry, facts, grants, texts
 from picdeed.registry.session import Registry, Session, utc_now
-from picdeed.registry.tables import fresh
 from picdeed.registry.texts import LicenseText
 from picdeed.rights.catalogue import Catalogue, plain_text
 from picdeed.rights.claims import ClaimKind
@@ -28,7 +27,6 @@ from picdeed.rights.verdict import Use
 
 LONGEST_TEXT = 4 << 20
 MOST_DAYS = 36_500
-CATALOGUE, FILE, FETCHED = "catalogue", "file", "fetched"
 HTTP_OK = 200
 
 
@@ -108,21 +106,6 @@ def watch(
         changed = tuple(_changed(session, catalogue, sighted, since))
     expiring.sort(key=lambda one: (one.when, one.kind, one.id))
     return Watched(now, days, tuple(expiring), changed, unreachable)
-
-
-def pins(catalogue: Catalogue) -> tuple[tuple[str, str, str], ...]:
-    """(licence or base, address, SHA-256) of every text that the rules were read from."""
-    described = {**catalogue.licenses, **{n: b.terms for n, b in catalogue.bases.items()}}
-    found: dict[tuple[str, str], str] = {}
-    for name, terms in described.items():
-        if terms.text_sha256:
-            found.setdefault((_address(terms.text_source, terms.url), terms.text_sha256), name)
-    return tuple(sorted((name, url, digest) for (url, digest), name in found.items() if url))
-
-
-def _address(source: str, url: str) -> str:
-    """Where the pinned bytes themselves lie; the licence's page where nobody wrote that down."""
-    return source if source.startswith("https://") else url
 
 
 def _shifted(than: str, days: int) -> str:
@@ -241,29 +224,6 @@ def _keep(registry: Registry, data: bytes) -> str:
     """The text as texts are pinned, kept as a blob: line ends and trailing blanks do not count."""
     text = data.decode("utf-8", "backslashreplace")
     return registry.blobs.put(plain_text(text).encode())
-
-
-def record_pins(
-    registry: Registry, catalogue: Catalogue, others: Iterable[tuple[str, str, str, str]] = ()
-) -> None:
-    """Write down which texts the rules were read from, and `others` (licence, address, SHA-256,
-    origin) that were seen; what was seen before is not written again.
-    """
-    at = utc_now()
-    pinned = [(*pin, CATALOGUE) for pin in pins(catalogue)]
-    rows = [
-        LicenseText(url=url, sha256=digest, license=name, origin=origin, first_seen=at)
-        for name, url, digest, origin in (*pinned, *others)
-    ]
-    # Asked first: whoever only looks takes no lock.
-    with registry.read() as session:
-        if not fresh(session, rows):
-            return
-    with registry.write() as session:
-        new = fresh(session, rows)
-        if new:
-            payload = {"texts": [[row.url, row.sha256] for row in new]}
-            ledger.write(session, Event.WATCH_SEEN, payload, new)
 
 
 def fetch_text(url: str) -> tuple[bytes | None, str]:
