@@ -12,7 +12,7 @@ from PIL import Image
 
 from picdeed.core.errors import UsageError
 from picdeed.flow import pipeline
-from picdeed.registry import claims, datasets, ledger, pictures
+from picdeed.registry import claims, conclusions, datasets, ledger, pictures
 from picdeed.registry.session import Registry
 from picdeed.testing import tiny_picture, tiny_pictures
 
@@ -102,6 +102,25 @@ def test_an_exact_copy_is_known_and_still_adds_its_claim(
         assert len(pictures.occurrences(session, picture)) == 2
     assert said == {"CC0-1.0", "CC-BY-NC-4.0"}
     assert done.conclusions[picture][1]["train"] == "DENY"
+
+
+def test_a_dry_run_tells_what_would_be_concluded(registry: Registry, tmp_path: Path) -> None:
+    source = tiny_pictures(tmp_path / "source", 3)
+    (source / "picture-003.png").write_bytes((source / "picture-001.png").read_bytes() + b"x")
+    first = pipeline.register(registry, source, "d", dry_run=True)
+    assert set(first.conclusions) == {found.id for found in first.ingested.pictures}
+    real = pipeline.register(registry, source, "d")
+    assert first.conclusions == {k: (a, dict(b)) for k, (a, b) in real.conclusions.items()}
+    # What is on record counts too: a laxer word does not loosen it.
+    stricter = pipeline.register(
+        registry, source, "d", given=pipeline.Given(license="CC-BY-NC-4.0"), dry_run=True
+    )
+    assert {verdicts["train"] for _, verdicts in stricter.conclusions.values()} == {"DENY"}
+    with registry.read() as session:
+        assert not any(
+            "NC" in row.license
+            for row in conclusions.conclusions(session, first.conclusions).values()
+        )
 
 
 def test_a_dry_run_writes_nothing(registry: Registry, tmp_path: Path) -> None:

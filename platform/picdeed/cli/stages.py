@@ -94,6 +94,7 @@ def _ingest_document(registry: Registry, done: Registered) -> dict[str, Any]:
         license_, verdicts = done.conclusions.get(found.id, (None, None))
         rows.append({**plain(found), "license": license_, "verdicts": verdicts})
     document = {**plain(ingested), "pictures": rows[:SHOWN], "pictures_file": None}
+    del document["would_claim"]
     if len(rows) > SHOWN:
         from picdeed.core.ids import hash_json
 

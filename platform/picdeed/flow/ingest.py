@@ -57,7 +57,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """Counts are of files: `known` were in the registry before, or earlier in this source."""
+    """Counts are of files: `known` were in the registry before, or earlier in this source.
+
+    `would_claim` is what a dry run found stated about each picture; empty otherwise.
+    """
 
     dataset: str
     registered: int
@@ -67,6 +70,7 @@ class Ingested:
     refused: tuple[Refusal, ...]
     warnings: tuple[str, ...]
     dry_run: bool
+    would_claim: Mapping[str, tuple[Claim, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -96,6 +100,7 @@ class _Inward:
     refused: list[Refusal] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     registered: set[str] = field(default_factory=set)
+    would_claim: dict[str, tuple[Claim, ...]] = field(default_factory=dict)
     known: int = 0
     skipped: int = 0
 
@@ -135,6 +140,7 @@ def ingest(
         refused=tuple(inward.refused),
         warnings=tuple(dict.fromkeys(inward.warnings)),
         dry_run=dry_run,
+        would_claim=inward.would_claim,
     )
 
 
@@ -214,6 +220,9 @@ def _write(inward: _Inward, batch: list[_Read], *, dry_run: bool) -> None:
             inward.registered.add(one.found.id)
         inward.found.append(one.found)
     if dry_run:
+        for one in batch:
+            known = inward.would_claim.get(one.found.id, ())
+            inward.would_claim[one.found.id] = (*known, *one.claims)
         return
     for one in batch:
         registry.blobs.put(one.data)

@@ -28,7 +28,7 @@ from picdeed.registry.conclusions import Conclusion, Standing
 from picdeed.registry.session import Registry, Session, utc_now
 from picdeed.registry.tables import fresh, merged
 from picdeed.rights.catalogue import Catalogue
-from picdeed.rights.claims import ClaimKind
+from picdeed.rights.claims import Claim, ClaimKind
 from picdeed.rights.decide import Conclusion as Concluded
 from picdeed.rights.decide import conclude
 
@@ -90,6 +90,26 @@ def settle(registry: Registry, catalogue: Catalogue, *, progress: Progress = sil
             # Only what was there when the reading began: a writer may have come in between.
             rollups.set_watermark(session, MARK, seq)
     return changed
+
+
+def foresee(
+    registry: Registry, catalogue: Catalogue, claims: Mapping[str, Sequence[Claim]]
+) -> dict[str, tuple[str, dict[str, str]]]:
+    """(licence, verdicts) by picture, if these claims came to what is on record; copies aside."""
+    now = utc_now()
+    with registry.read() as session:
+        said = claim_rows.in_force(session, claims)
+        opened = grants.covering(session, claims)
+    found = {}
+    for picture, new in claims.items():
+        contracts = [
+            grant_of(row, now, matched=matched) for row, matched in opened.get(picture, ())
+        ]
+        known = claims_of(said.get(picture, ()))
+        answer = conclude([*known, *new], catalogue, grants=contracts, at=now)
+        verdicts = {str(use): str(verdict) for use, verdict in answer.verdicts.items()}
+        found[picture] = (answer.license, verdicts)
+    return found
 
 
 def _pending(session: Session, catalogue: Catalogue, mark: rollups.Watermark | None) -> list[str]:

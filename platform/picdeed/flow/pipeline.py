@@ -32,7 +32,7 @@ from picdeed.flow.generate import Wish, generate
 from picdeed.flow.grants import Contract, GrantView, end, grant, list_grants
 from picdeed.flow.ingest import Ingested, ingest
 from picdeed.flow.init import Initialised, init
-from picdeed.flow.license import Licensed, license, settle
+from picdeed.flow.license import Licensed, foresee, license, settle
 from picdeed.flow.remove import Removed, remove
 from picdeed.flow.revoke import Ground, Revoked, revoke
 from picdeed.flow.snapshot import Query, Snapshotted, snapshot
@@ -78,7 +78,10 @@ def register(
     dry_run: bool = False,
     progress: Progress = silent,
 ) -> Registered:
-    """ingest + license: pictures come in and each gets its conclusion."""
+    """ingest + license: pictures come in and each gets its conclusion.
+
+    A dry run concludes from what it found and what is on record, copies aside.
+    """
     catalogue = rules()
     done = ingest(
         registry,
@@ -90,9 +93,10 @@ def register(
         dry_run=dry_run,
         progress=progress,
     )
+    if dry_run:
+        return Registered(done, foresee(registry, catalogue, done.would_claim))
     ids = [found.id for found in done.pictures]
-    if not dry_run:
-        license(registry, catalogue, only=ids, progress=progress)
+    license(registry, catalogue, only=ids, progress=progress)
     with registry.read() as session:
         rows = conclusion_rows.conclusions(session, ids)
     return Registered(done, {key: (row.license, row.verdicts) for key, row in rows.items()})
@@ -171,9 +175,7 @@ def explain(
     """dedup + why: the copies are known, then the picture is judged and every rule told."""
     if as_of is None:
         regroup(registry, progress=progress)
-    return why(
-        registry, rules(), picture, use, as_of=as_of, profile=profile, commercial=commercial
-    )
+    return why(registry, rules(), picture, use, as_of=as_of, profile=profile, commercial=commercial)
 
 
 def fine_tune(
