@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from picdeed.core.errors import UsageError
+from picdeed.core.errors import PicdeedError, UsageError
 from picdeed.flow import pipeline
 from picdeed.registry import claims, conclusions, datasets, ledger, pictures
 from picdeed.registry.session import Registry
@@ -183,3 +183,49 @@ def test_a_hugging_face_folder_brings_its_cards_licence(registry: Registry, tmp_
     licenses = {license_ for license_, _ in done.conclusions.values()}
     assert licenses == {"CC-BY-4.0"}
     assert Image.open(done.ingested.pictures[0].path).size == (96, 96)
+
+
+def test_a_table_with_missing_extra_and_duplicate_rows(registry: Registry, tmp_path: Path) -> None:
+    """A missing row leaves a picture without a claim, a duplicate binds with both its rows."""
+    source = tmp_path / "source"
+    source.mkdir()
+    for number, name in enumerate("abcd", 1):
+        tiny_picture(number).save(source / f"{name}.png")
+    (source / "metadata.csv").write_text(
+        "file_name,license,author\n"
+        "a.png,CC0-1.0,Ada\n"
+        "b.png,CC0-1.0,Ben\n"
+        "b.png,CC-BY-NC-4.0,Ben\n"
+        "d.png,CC BY,Dee\n"
+        "elsewhere.png,MIT,Eve\n"
+    )
+    done = pipeline.register(registry, source, "table")
+    names = {Path(found.path).name: found.id for found in done.ingested.pictures}
+    verdicts = {name: done.conclusions[identity] for name, identity in names.items()}
+    assert verdicts["a.png"][1]["train"] == "ALLOW"
+    assert verdicts["b.png"][0] == "CC-BY-NC-4.0 AND CC0-1.0"
+    assert verdicts["c.png"][0] == verdicts["d.png"][0] == "NOASSERTION"
+    warned = "\n".join(done.ingested.warnings)
+    assert "elsewhere.png" in warned
+    assert "CC BY" in warned
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        b"file_name,license\na.png\n",
+        b"license\nCC0-1.0\n",
+        b"file_name,file_name\na.png,a.png\n",
+        b'file_name,license\n"a.png,CC0-1.0\n',
+        b"\xff\xfe\x00",
+    ],
+)
+def test_a_table_in_doubt_applies_nothing(registry: Registry, tmp_path: Path, table: bytes) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    tiny_picture(1).save(source / "a.png")
+    (tmp_path / "rows.csv").write_bytes(table)
+    with pytest.raises(PicdeedError, match="nothing was registered"):
+        pipeline.register(registry, source, "table", table=tmp_path / "rows.csv")
+    with registry.read() as session:
+        assert pictures.all_ids(session) == []
