@@ -37,7 +37,11 @@ def test_members_are_counted_by_standing_and_state(registry, make, save):
         )
     )
     with registry.read() as session:
-        like = rollups.standing_as(session, "snp_s", shut.id, "good")
+        like = rollups.standing_as(session, "snp_s", [(shut.id, "good")], 9)
+        both = [(free.id, "good"), (shut.id, "revoked")]
+        many = sorted(p.id for p in (*shown[:3], shown[4]))
+        assert rollups.standing_as(session, "snp_s", both, 9) == many
+        assert rollups.standing_as(session, "snp_s", both, 2) == many[:2]
     assert like == [shown[3].id]
 
 

@@ -251,9 +251,11 @@ def show_gate(done: Gated) -> None:
     for duty in done.duties:
         say(f"duty: {duty['kind']} ({duty['license']}): {duty['text']}")
     if done.drop:
-        say(f"Leaving out these {len(done.drop)} pictures lifts the verdict:", "yellow")
+        say(f"Leaving out these {done.drop_total} pictures lifts the verdict:", "yellow")
         for picture in done.drop[:20]:
             say(f"  {picture}")
+        if done.drop_total > 20:  # noqa: PLR2004 - shown
+            say("  ...")
     for way in done.what_if or ():
         say(f"{way['use']} would be {way['verdict']} after:", "bold")
         for step in way["steps"]:

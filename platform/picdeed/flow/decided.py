@@ -24,6 +24,7 @@ class Gated:
     reasons: tuple[dict[str, Any], ...]
     duties: tuple[dict[str, Any], ...]
     drop: tuple[str, ...]
+    drop_total: int
     drop_reason: str | None
     approved: dict[str, str] | None
     valid_until: str
@@ -39,6 +40,7 @@ class Gated:
 def told(session: Session, row: Decision, now: str) -> Gated:
     """A recorded decision as its users see it, with the approval that still holds."""
     passed = decisions.approval(session, row.id, now)
+    drop = row.drop if isinstance(row.drop, dict) else {"first": row.drop, "total": len(row.drop)}
     return Gated(
         decision=row.id,
         snapshot=row.snapshot_id,
@@ -49,7 +51,8 @@ def told(session: Session, row: Decision, now: str) -> Gated:
         verdict=row.verdict,
         reasons=tuple(row.reasons),
         duties=tuple(row.duties),
-        drop=tuple(row.drop),
+        drop=tuple(drop["first"]),
+        drop_total=drop["total"],
         drop_reason=row.drop_reason,
         approved=None
         if passed is None
@@ -69,7 +72,7 @@ def require_open(gated: Gated) -> None:
     )
     hint = f"picdeed gate {gated.snapshot[:12]} shows every reason"
     if gated.drop:
-        hint += f"; leaving out {len(gated.drop)} pictures would lift the verdict"
+        hint += f"; leaving out {gated.drop_total} pictures would lift the verdict"
     error: type[Denied | NeedsReview] = Denied
     if gated.verdict == Verdict.REVIEW:
         error = NeedsReview

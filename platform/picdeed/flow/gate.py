@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from picdeed.core.events import Event
 from picdeed.core.ids import hash_json
@@ -29,6 +30,7 @@ from picdeed.rights.verdict import Use, in_order
 from picdeed.rights.what_if import ways
 
 LIFE = timedelta(days=30)
+MOST_NAMED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def gate(
                 verdict=str(found.verdict),
                 reasons=[reason.as_json() for reason in found.reasons],
                 duties=[duty.as_json() for duty in found.duties],
-                drop=_dropped(session, frozen.id, [case.places[place] for place in found.drop]),
+                drop=_dropped(session, frozen.id, case, found.drop),
                 drop_reason=found.drop_reason,
                 inputs_hash=case.inputs_hash,
                 policy_hash=catalogue.policy_hash,
@@ -131,9 +133,9 @@ def _case(session: Session, frozen: Snapshot, model: Base, asked: Question, now:
     )
 
 
-def _dropped(session: Session, snapshot: str, places: Sequence[tuple[str, str]]) -> list[str]:
-    return sorted(
-        picture
-        for standing, state in places
-        for picture in rollups.standing_as(session, snapshot, standing, state)
-    )
+def _dropped(session: Session, snapshot: str, case: _Case, drop: Sequence[int]) -> Any:
+    """Ids of the pictures in these groups; of very many only the first, and their number."""
+    total = sum(case.groups[place].size for place in drop)
+    places = [case.places[place] for place in drop]
+    first = rollups.standing_as(session, snapshot, places, MOST_NAMED) if drop else []
+    return first if total <= MOST_NAMED else {"first": first, "total": total}

@@ -115,10 +115,30 @@ def counts(session: Session, snapshot: str) -> Counts:
     return Counts(digest, tuple((row.standing_id, row.state, row.pictures) for row in rows))
 
 
-def standing_as(session: Session, snapshot: str, standing: str, state: str) -> list[str]:
-    """The members that stand this way, by id."""
-    wanted = _members(snapshot).where(Conclusion.standing_id == standing, Picture.state == state)
-    return [row[0] for row in session.execute(wanted)]
+def standing_as(
+    session: Session, snapshot: str, places: Collection[tuple[str, str]], limit: int
+) -> list[str]:
+    """The first `limit` members, by id, that stand in one of these ways (standing, state)."""
+    wanted = set(places)
+    rare = {
+        (row.standing_id, row.state): row.pictures
+        for row in session.scalars(
+            sa.select(SnapshotCount).where(SnapshotCount.snapshot_id == snapshot)
+        )
+    }
+    if sum(rare.get(place, 0) for place in wanted) > limit:
+        # Many: walk the members in order and stop early.
+        rows = session.execute(_members(snapshot).execution_options(yield_per=10_000))
+        found = (picture for picture, *place in rows if tuple(place) in wanted)
+        return [picture for picture, _ in zip(found, range(limit), strict=False)]
+    # Few: from the standings, which have an index, to the members.
+    listed = []
+    for standing, state in sorted(wanted):
+        alike = sa.select(Conclusion.picture_id).where(Conclusion.standing_id == standing)
+        for part in chunks(session.scalars(alike).all()):
+            inside = _members(snapshot).where(SnapshotMember.picture_id.in_(part))
+            listed += [p for p, _, at in session.execute(inside) if at == state]
+    return sorted(listed)
 
 
 def _concerns(session: Session, seq: int, snapshot: str) -> bool:
