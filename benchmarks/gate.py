@@ -150,7 +150,9 @@ def main() -> None:
             rollups.set_watermark(session, "license")
             return rollups.counts(session, frozen)
 
+    settle(registry, catalogue)  # the rules may have changed since the registry was built
     first = timed(cold)
+    recorded = timed(ours)
     rounds: dict[str, list[tuple[float, float]]] = {"gate": [], "settle + gate": [], "SQL": []}
     for _ in range(given.rounds):
         rounds["gate"].append(timed(lambda: decided(registry, catalogue, frozen)))
@@ -169,6 +171,9 @@ def main() -> None:
         cpu = statistics.median(c for c, _ in rounds[name])
         wall = statistics.median(w for _, w in rounds[name])
         print(f"{said:38} {cpu:8.3f} s CPU {wall:8.3f} s wall  x{cpu / base:.1f}")
+    print(
+        f"{'gate, recorded the first time':38} {recorded[0]:8.3f} s CPU {recorded[1]:8.3f} s wall"
+    )
     print(f"{'counts made for the first time':38} {first[0]:8.3f} s CPU {first[1]:8.3f} s wall")
     print(f"{'each picture by itself (scaled up)':38} {alone:8.1f} s CPU  x{alone / base:.0f}")
 

@@ -25,6 +25,7 @@ from picdeed.registry.session import Registry, Session, utc_now
 from picdeed.registry.snapshots import Snapshot
 from picdeed.rights.catalogue import Catalogue
 from picdeed.rights.decide import Group, Question, decide
+from picdeed.rights.expression import NOASSERTION
 from picdeed.rights.grants import hold, next_change
 from picdeed.rights.verdict import Use, in_order
 from picdeed.rights.what_if import ways
@@ -101,7 +102,7 @@ def gate(
 
 def _case(session: Session, frozen: Snapshot, model: Base, asked: Question, now: str) -> _Case:
     known = rollups.counts(session, frozen.id)
-    answers = conclusions.standings(session, {standing for standing, _, _ in known.pictures})
+    answers = conclusions.standings(session, {one for one, _, _ in known.pictures if one})
     covering = grants.covering(session, [model.id]).get(model.id, [])
     contracts = [grant_of(row, now, matched=True) for row, _ in covering]
     question = replace(
@@ -124,6 +125,8 @@ def _case(session: Session, frozen: Snapshot, model: Base, asked: Question, now:
     return _Case(
         groups=tuple(
             group_of(answers[standing], size, revoked=state != PictureState.GOOD)
+            if standing
+            else Group(NOASSERTION, size=size)  # not concluded yet: nothing is known of it
             for standing, state, size in known.pictures
         ),
         places=tuple((standing, state) for standing, state, _ in known.pictures),
