@@ -21,6 +21,11 @@ PAGES = {
         st.Page("picdeed_ui/pages/register.py", title="Register", url_path="register"),
         st.Page("picdeed_ui/pages/browse.py", title="Browse", url_path="browse"),
     ],
+    "Permission": [
+        st.Page("picdeed_ui/pages/rights.py", title="Rights", url_path="rights"),
+        st.Page("picdeed_ui/pages/contracts.py", title="Contracts", url_path="contracts"),
+        st.Page("picdeed_ui/pages/revoke.py", title="Revoke", url_path="revoke"),
+    ],
     "Models": [
         st.Page("picdeed_ui/pages/tune.py", title="Fine-tune", url_path="tune"),
         st.Page("picdeed_ui/pages/outputs.py", title="Outputs", url_path="outputs"),

@@ -6,6 +6,7 @@ import functools
 import os
 from typing import TYPE_CHECKING
 
+from picdeed.flow import pipeline
 from picdeed.registry import (
     bases,
     conclusions,
@@ -20,17 +21,20 @@ from picdeed.registry import (
 )
 from picdeed.registry import snapshots as frozen
 from picdeed.registry.outputs import Output
-from picdeed.registry.session import Registry, open_registry
+from picdeed.registry.session import Registry, open_registry, utc_now
+from picdeed.rights.expression import AllOf, AnyOf, Tree, render, tree_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from picdeed.registry.bases import Base
     from picdeed.registry.ledger import LedgerEvent
     from picdeed.registry.overview import Overview
     from picdeed.registry.pictures import PicturePage, PictureView
-    from picdeed.registry.runs import Run
+    from picdeed.registry.runs import Adapter, Run
     from picdeed.registry.snapshots import Snapshot
+    from picdeed.rights.terms import Profile
 
 PAGE = 36
 TOLD_LINES = 12
@@ -97,6 +101,13 @@ def one_picture(identity: str) -> PictureView:
         return pictures.views(session, [row])[0]
 
 
+def some_pictures(ids: Sequence[str]) -> tuple[PictureView, ...]:
+    """These pictures, in this order, as far as they are known."""
+    with registry().read() as session:
+        rows = pictures.by_ids(session, ids)
+        return pictures.views(session, [rows[one] for one in ids if one in rows])
+
+
 def copies_of(identity: str) -> tuple[PictureView, ...]:
     """The other members of its cluster of copies."""
     with registry().read() as session:
@@ -139,6 +150,43 @@ def one_output(identity: str) -> Output:
     """By whole id or unique prefix; raises UnknownSubject."""
     with registry().read() as session:
         return subjects.require(session, Output, identity)
+
+
+def some_outputs(ids: Sequence[str]) -> list[Output]:
+    """These outputs, in this order, as far as they were signed."""
+    with registry().read() as session:
+        rows = [subjects.find(session, Output, one) for one in ids]
+    return [row for row in rows if row is not None and row.sha256]
+
+
+def all_adapters() -> list[Adapter]:
+    with registry().read() as session:
+        return runs.all_adapters(session)
+
+
+def profiles() -> Mapping[str, Profile]:
+    """The ways in which the rules may be read, by name."""
+    return pipeline.rules().profiles
+
+
+def decision(identity: str) -> pipeline.Gated:
+    """By whole id or unique prefix; raises UnknownSubject."""
+    return pipeline.list_decisions(registry(), identity)[0]
+
+
+def has_expired(gated: pipeline.Gated) -> bool:
+    return gated.valid_until <= utc_now()
+
+
+def sides_of(license_: str) -> tuple[str, ...]:
+    """What an expression's ORs leave to choose from; empty without one."""
+    return tuple(dict.fromkeys(_sides(tree_of(license_))))
+
+
+def _sides(tree: Tree) -> list[str]:
+    if isinstance(tree, AnyOf):
+        return [render(part) for part in tree.parts]
+    return [side for part in tree.parts for side in _sides(part)] if isinstance(tree, AllOf) else []
 
 
 def last_words(folder: Path) -> str:

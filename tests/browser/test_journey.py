@@ -1,14 +1,15 @@
 """One person's way through the whole dashboard, in a real browser.
 
 register (dry run, then write) -> browse -> one picture -> snapshot, gate, a short fine-tune,
-watched -> one drawing, its credential and lineage -> audit; then somebody damages the registry
-behind its back, and the page says so.
+watched -> the verdict with its clauses -> one drawing, its credential and lineage -> one picture
+is revoked, and the drawing falls with it -> audit; then somebody damages the registry behind its
+back, and the page says so.
 """
 
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -88,7 +89,9 @@ def test_the_whole_way(visit, registry, folder):
     register(visit, folder)
     browse(visit)
     fine_tune(visit)
+    rights(visit)
     draw(visit)
+    revoke(visit)
     audit(visit, registry)
     here = urlsplit(visit.address).netloc
     away = [url for url in visit.asked if urlsplit(url).netloc not in ("", here)]
@@ -142,6 +145,16 @@ def fine_tune(visit):
     visit.sees("Did it learn?")
 
 
+def rights(visit):
+    visit.turn_to("Rights")
+    visit.press("Ask the gate")
+    visit.sees(re.compile("The gate says.*(ALLOW|DUTIES)"))
+    visit.sees(re.compile(r"CC0-1\.0 2\b"))
+    visit.sees("settled")
+    visit.sees("Recorded decisions")
+    visit.sees("alive")
+
+
 def draw(visit):
     visit.turn_to("Outputs")
     visit.fill("Prompt", "drawing of a key")
@@ -158,6 +171,27 @@ def draw(visit):
     lineage = visit.page.get_by_test_id("stGraphVizChart")
     for word in ("snapshot", "decision", "run", "adapter", "drawing of a key"):
         expect(lineage).to_contain_text(word)
+
+
+def revoke(visit):
+    visit.turn_to("Browse")
+    visit.cards().nth(1).click()
+    visit.sees("What was claimed")
+    picture = parse_qs(urlsplit(visit.page.url).query)["picture"][0]
+    visit.page.get_by_role("link", name="Revoke it").click()
+    visit.settle()
+    visit.press("Show what falls")
+    visit.sees("Nothing was changed so far")
+    outputs = visit.page.locator(".pd-table tr", has_text="outputs")
+    expect(outputs).to_contain_text("suspended")
+    expect(visit.page.get_by_role("button", name="Revoke", exact=True)).to_be_disabled()
+    visit.fill("Confirm", picture[:12])
+    visit.press("Revoke")
+    visit.sees("is revoked")
+    visit.sees("Stop handing out the suspended adapters and outputs")
+    visit.turn_to("Outputs")
+    expect(visit.cards()).to_have_count(1)
+    expect(visit.cards().first).to_contain_text("suspended")
 
 
 def audit(visit, registry):

@@ -43,6 +43,14 @@ def filled(opened, tmp_path):
 
 
 @pytest.fixture
+def alike(opened, tmp_path):
+    """The snapshot of two CC-BY-SA pictures: trainable, but what it becomes needs a REVIEW."""
+    folder = tiny_pictures(tmp_path / "alike", 2, {"license": "CC-BY-SA-4.0", "author": "Eve"})
+    pipeline.register(opened, folder, "alike")
+    return pipeline.freeze(opened, "alike").snapshot
+
+
+@pytest.fixture
 def go():
     """Run one page to its end; fails on an exception that a user would meet."""
 
@@ -56,6 +64,34 @@ def go():
         return app
 
     return run
+
+
+class Hand:
+    """A person at a page: presses, fills, reads."""
+
+    def __init__(self, go) -> None:
+        self.go = go
+
+    def press(self, app: AppTest, label: str) -> AppTest:
+        """Press the button with this label; fails on an exception that a user would meet."""
+        app = self.button(app, label).click().run()
+        assert not app.exception, app.exception
+        return app
+
+    def button(self, app: AppTest, label: str):
+        return next(one for one in app.button if one.label == label)
+
+    def field(self, app: AppTest, kind: str, label: str):
+        """The input with this label; fails when it is not there."""
+        return next(one for one in app.get(kind) if one.label == label)
+
+    def said(self, app: AppTest) -> str:
+        return said_by(app)
+
+
+@pytest.fixture
+def hand(go):
+    return Hand(go)
 
 
 @pytest.fixture

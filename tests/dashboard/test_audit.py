@@ -10,7 +10,7 @@ def check(app, around=""):
 
 def test_an_untouched_registry_holds(filled, go, said):
     app = go("audit")
-    assert "Not checked in this session yet." in said(app)
+    assert "Not checked yet." in said(app)
     app = check(app)
     assert "holds" in app.success[0].value
     assert not app.error

@@ -62,3 +62,23 @@ def test_many_of_a_kind_are_one_box():
     assert 'URL="browse?picture=img_7"' in dot(
         Graph((nodes[7], nodes[-1]), (("img_7", "snp_1", "frozen-in"),)), "snp_1"
     )
+
+
+def cells_of_every_kind():
+    from picdeed_ui.parts.words import Each, Id, Link, Stamp, table
+
+    bad = '"><b>'
+    table(("a", "b", "c", "d", "e"), [(Each((bad, "x")), Link(bad, bad), Id(bad), Stamp(""), 1)])
+    table(("n", "m"), [("", "2026-11-25"), (1_000, "x" * 30)])
+
+
+def test_no_cell_lets_markup_through_and_days_stay_whole():
+    app = AppTest.from_function(cells_of_every_kind).run()
+    hostile_one, numbers = (one.proto.body for one in app.get("html"))
+    assert "<b>" not in hostile_one
+    assert hostile_one.count("<span>") == 2
+    assert "pd-stamp" not in hostile_one
+    assert '<th class="n">n</th>' in numbers
+    assert '<td class="n">1,000</td>' in numbers
+    assert '<td class="whole">2026-11-25</td>' in numbers
+    assert '<td class="long">' in numbers

@@ -47,7 +47,7 @@ if right.button("Check now", type="primary", width="stretch"):
     check(around)
 shown = st.session_state.get("audited")
 if shown is None:
-    words("note", "Not checked in this session yet.")
+    words("note", "Not checked yet.")
     words("note", LIMITS)
     st.stop()
 

@@ -10,6 +10,7 @@ from picdeed.core.errors import PicdeedError
 from picdeed.flow import pipeline
 from picdeed.rights.verdict import Use
 from picdeed_ui import data
+from picdeed_ui.parts import deed
 from picdeed_ui.parts.gallery import gallery, picture_card, picture_title
 from picdeed_ui.parts.graph import draw
 from picdeed_ui.parts.words import (
@@ -51,6 +52,7 @@ def one(identity: str) -> None:
         return
     picture = view.picture
     words("title", picture_title(view))
+    deed.stated()
     left, right = st.columns((2, 3), gap="large")
     with left:
         mounted(file_url(picture.sha256), picture_title(view))
@@ -65,8 +67,17 @@ def one(identity: str) -> None:
             ]
         )
         st.code(picture.id, language=None, wrap_lines=True)
+        st.page_link(
+            "picdeed_ui/pages/revoke.py",
+            label="Revoke it",
+            icon=":material/arrow_forward:",
+            query_params={"target": picture.id},
+        )
     with right:
         _rights(view)
+    deed.why(picture.id)
+    with st.expander("State something about it"):
+        deed.state(view)
     copies = data.copies_of(picture.id)
     if copies:
         st.subheader("Copies of it")
@@ -94,6 +105,7 @@ def _rights(view: PictureView) -> None:
         ]
         table(("use", "effect", "certainty", "clause"), rows)
         words("note", f"Rule: {found.rule}. Commercial use, conservative reading; no legal advice.")
+    deed.elect(view)
     st.subheader("What was claimed")
     if not view.claims:
         words("note", "Nothing. A picture without any claim may not be used.")

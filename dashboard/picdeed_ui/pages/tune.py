@@ -10,16 +10,10 @@ from picdeed.flow import pipeline
 from picdeed.jobs import watch
 from picdeed.rights.verdict import Use
 from picdeed_ui import data
+from picdeed_ui.parts.asking import Asked, answer_to, ask
 from picdeed_ui.parts.runs import is_live, shown_runs, start_process
-from picdeed_ui.parts.words import (
-    Stamp,
-    plain,
-    problem,
-    questions,
-    short,
-    table,
-    words,
-)
+from picdeed_ui.parts.verdicts import duties, headline, reasons
+from picdeed_ui.parts.words import counted, plain, problem, short, words
 
 WHY = {
     "duplicate": "copies of others",
@@ -28,7 +22,6 @@ WHY = {
     "revoked": "revoked",
     "filter": "filtered out",
 }
-OPEN = ("ALLOW", "DUTIES")
 
 
 def freeze() -> None:
@@ -45,6 +38,7 @@ def freeze() -> None:
         try:
             with st.spinner("Looking for copies and concluding licences"):
                 st.session_state["frozen"] = pipeline.freeze(registry, dataset)
+            st.query_params.pop("snapshot", None)  # what is new is what is asked about next
         except PicdeedError as error:
             problem(error)
     frozen = st.session_state.get("frozen")
@@ -58,76 +52,23 @@ def freeze() -> None:
         st.success(said + (f" Left out: {plain(left_out)}." if left_out else ""))
 
 
-def ask() -> pipeline.Gated | None:
-    """2. The gate decides on a snapshot, a base and uses; the answer holds for that question."""
-    st.subheader("2. Ask the gate")
-    snapshots = {row.id: row for row in data.all_snapshots()}
-    if not snapshots:
-        words("note", "There is no snapshot yet.")
-        return None
-    left, middle, right, last = st.columns((3, 2, 3, 2), vertical_alignment="bottom")
-    chosen = left.selectbox(
-        "Snapshot",
-        list(snapshots),
-        format_func=lambda key: (
-            f"{short(key)}: {snapshots[key].members} pictures"
-            + ("" if snapshots[key].state == "good" else f" ({snapshots[key].state})")
-        ),
-    )
-    base = middle.selectbox("Base", list(data.base_names().values()))
-    wanted = right.multiselect("Uses", [str(use) for use in Use], default=["train"])
-    if last.button("Ask the gate", width="stretch", disabled=not wanted):
-        st.session_state.pop("gated", None)
-        try:
-            with st.spinner("Deciding"):
-                st.session_state["gated"] = pipeline.judge(
-                    registry, chosen, base, [Use(use) for use in wanted]
-                )
-        except PicdeedError as error:
-            problem(error)
-    gated: pipeline.Gated | None = st.session_state.get("gated")
-    if gated is None or (gated.snapshot, set(gated.uses)) != (chosen, set(wanted)):
-        return None
-    if base not in (gated.base, data.base_names().get(gated.base)):
-        return None
-    return gated
-
-
 def answer(gated: pipeline.Gated) -> None:
     """The decision with its reasons."""
-    until = f"for {', '.join(gated.uses)}, until {gated.valid_until[:10]} ({short(gated.decision)})"
-    questions((("The gate says", gated.verdict, until),))
-    counted = f"{len(gated.reasons)} reasons, {len(gated.duties)} duties"
-    with st.expander(counted, expanded=gated.verdict not in OPEN):
-        table(
-            ("about", "licence", "use", "effect", "certainty", "clause", "pictures"),
-            [
-                [
-                    row["subject"],
-                    row["license"],
-                    row["use"],
-                    Stamp(row["effect"]),
-                    row["certainty"].lower(),
-                    row["clause"],
-                    int(row["pictures"]),
-                ]
-                for row in gated.reasons
-            ],
-        )
+    headline(gated)
+    inside = f"{len(gated.reasons)} reasons, {len(gated.duties)} duties"
+    with st.expander(inside, expanded=not gated.is_open):
+        reasons(gated)
         if gated.duties:
-            table(("duty", "licence", "what to do"), [_duty(row) for row in gated.duties])
+            duties(gated.duties)
     if gated.drop:
-        st.warning(f"Without {len(gated.drop)} of the pictures the gate would open.")
+        st.warning(f"Without {counted(gated.drop_total)} the gate would open.")
 
 
-def _duty(row: dict[str, str]) -> list[str]:
-    return [row["kind"], row["license"], row["text"]]
-
-
-def train(gated: pipeline.Gated | None) -> None:
+def train(asked: Asked | None) -> None:
     """3. One run, in a process of its own."""
     st.subheader("3. Fine-tune")
-    if gated is None:
+    gated = answer_to(asked)
+    if asked is None or gated is None:
         words("note", "Ask the gate first: nothing trains without a decision.")
         return
     answer(gated)
@@ -139,15 +80,23 @@ def train(gated: pipeline.Gated | None) -> None:
         help="The preset's number is a good start; twice as many begin to copy the pictures.",
     )  # fmt: skip
     seed = middle.number_input("Seed", min_value=0, max_value=2**32 - 1, value=0)
-    closed = gated.verdict not in OPEN
-    if right.button("Start the run", type="primary", width="stretch", disabled=closed):
+    pressed = right.button(
+        "Start the run", type="primary", width="stretch", disabled=not gated.is_open
+    )
+    if pressed:
         try:
             with st.spinner("Starting"):
                 start(gated, base, int(steps), int(seed))
         except PicdeedError as error:
             problem(error)
-    if closed:
+    if not gated.is_open:
         words("note", "The gate is closed, so nothing can be started.")
+        st.page_link(
+            "picdeed_ui/pages/rights.py",
+            label="See what would allow it",
+            icon=":material/arrow_forward:",
+            query_params=asked.address(),
+        )
 
 
 def start(gated: pipeline.Gated, base: str, steps: int, seed: int) -> None:
@@ -159,6 +108,7 @@ def start(gated: pipeline.Gated, base: str, steps: int, seed: int) -> None:
         load_recipe(default_preset(base), [f"steps={steps}"]),
         None,
         uses=[Use(use) for use in gated.uses],
+        decision=gated.decision,
         seed=seed,
     )
     st.session_state["watched"] = prepared.run
@@ -185,6 +135,7 @@ if not sizes:
     )
     st.stop()
 freeze()
+st.subheader("2. Ask the gate")
 train(ask())
 st.subheader("Runs")
 live = any(map(is_live, watch.all_runs(registry)))

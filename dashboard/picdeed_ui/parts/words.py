@@ -25,6 +25,9 @@ TONES = {
     "REVIEW": "wait",
     "DENY": "stop",
     "good": "good",
+    "alive": "good",
+    "approved": "good",
+    "in force": "good",
     "succeeded": "good",
     "intact": "good",
     "trusted": "good",
@@ -36,6 +39,8 @@ TONES = {
     "interrupted": "wait",
     "cancelled": "wait",
     "expired": "wait",
+    "not begun": "wait",
+    "ended": "stop",
     "contested": "wait",
     "revoked": "stop",
     "erased": "stop",
@@ -51,7 +56,7 @@ LONG = 24
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """A verdict or state in a table's cell."""
+    """A verdict or state in a table's cell; nothing when it is empty."""
 
     word: str
 
@@ -64,6 +69,21 @@ class Id:
 
 
 @dataclass(frozen=True, slots=True)
+class Each:
+    """Words in a table's cell, none of which is broken: uses, for instance."""
+
+    words: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Words in a table's cell that lead to an address of this dashboard, written by us."""
+
+    said: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
     """A share of the longest bar, 0 to 1; red when what it counts is denied."""
 
@@ -71,7 +91,7 @@ class Bar:
     denied: bool = False
 
 
-Cell = str | int | Stamp | Id | Bar
+Cell = str | int | Stamp | Id | Each | Link | Bar
 
 
 def tone(word: str) -> str:
@@ -82,6 +102,11 @@ def tone(word: str) -> str:
 def short(identity: str) -> str:
     """The start of an id, enough to tell it from its neighbours."""
     return identity[:12]
+
+
+def counted(n: int) -> str:
+    """A number of pictures in words."""
+    return f"{n:,} {'picture' if n == 1 else 'pictures'}"
 
 
 def clip(said: str, most: int = 90) -> str:
@@ -129,7 +154,10 @@ def figures(numbers: Sequence[tuple[str, int, bool]]) -> None:
 def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     """A small table; what is beyond MOST_ROWS is only counted."""
     listed = list(rows)
-    numbers = [isinstance(cell, int) for cell in listed[0]] if listed else [False] * len(columns)
+    numbers = [
+        any(isinstance(row[place], int) for row in listed[:MOST_ROWS])
+        for place in range(len(columns))
+    ]
     head = "".join(
         f'<th class="{"n" if number else ""}">{text(column)}</th>'
         for column, number in zip(columns, numbers, strict=True)
@@ -144,18 +172,26 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
 
 
 def _cell(value: Cell) -> str:
-    if isinstance(value, Stamp):
-        return f"<td>{stamp(value.word)}</td>"
-    if isinstance(value, Id):
-        return f'<td class="id" title="{text(value.whole)}">{text(value.whole[:16])}</td>'
-    if isinstance(value, Bar):
-        width = max(1, round(100 * value.share))
-        look = "pd-bar deny" if value.denied else "pd-bar"
-        return f'<td class="bar"><div class="{look}" style="width:{width}%"></div></td>'
-    if isinstance(value, int):
-        return f'<td class="n">{value:,}</td>'
-    # Only long text may be broken anywhere: a word such as CONTESTED stays whole.
-    return f'<td class="{"long" if len(value) > LONG else ""}">{text(value)}</td>'
+    hint = ""
+    match value:
+        case Stamp(word):
+            look, inside = "", stamp(word) if word else ""
+        case Id(whole):
+            look, inside, hint = "id", text(whole[:16]), f' title="{text(whole)}"'
+        case Each(several):
+            look, inside = "", ", ".join(f"<span>{text(word)}</span>" for word in several)
+        case Link(said, href):
+            look, inside = "id", f'<a href="{text(href)}">{text(said)}</a>'
+        case Bar(share, denied):
+            colour, width = "pd-bar deny" if denied else "pd-bar", max(1, round(100 * share))
+            look, inside = "bar", f'<div class="{colour}" style="width:{width}%"></div>'
+        case int(number):
+            look, inside = "n", f"{number:,}"
+        case said:
+            # Only long text may be broken: a day, a name or CC-BY-SA-4.0 stays whole.
+            look = "long" if len(said) > LONG else "whole"
+            inside = text(said)
+    return f'<td class="{look}"{hint}>{inside}</td>'
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> None:
