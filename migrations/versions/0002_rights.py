@@ -211,6 +211,7 @@ def _after_a_revocation() -> None:
         _text("feed"),
         _whole("seq"),
         _text("salt"),
+        _text("revocation"),
         _text("file_hash"),
         _text("pixels_hash", nullable=True),
         _text("ground"),
@@ -250,7 +251,8 @@ def _rollups() -> None:
         _whole("parent"),
         _whole("child"),
         _text("relation"),
-        key=("parent", "child"),
+        key=("parent", "child", "relation"),
+        indexes=("child",),
         sqlite_with_rowid=False,
     )
     _table(

@@ -177,3 +177,47 @@ def test_a_revocation_is_simulated_then_applied(run: Run, place: Path) -> None:
     assert applied["impact"]["pictures"] == [{"id": picture, "state": "revoked"}]
     code, document = run("snapshot", "gone")
     assert (code, document["left_out"]) == (3, {"revoked": 1})
+
+
+def test_erasing_needs_a_yes_and_a_feed_needs_trust(run: Run, place: Path, tmp_path: Path) -> None:
+    tiny_pictures(place / "personal", 1, first=70)
+    _, document = run("ingest", "personal", "--dataset", "personal")
+    picture = document["pictures"][0]["id"]
+    code, document = run("erase", picture, "--because", "her letter")
+    assert (code, document["error"]) == (2, "Unconfirmed")
+    code, document = run("erase", picture, "--because", "her letter", "--yes")
+    assert (code, document["schema"]) == (0, "picdeed.erase/1")
+    assert document["erased"]["picture"] == picture
+    assert Path(document["revoked"]["report"]).is_file()
+    code, document = run("audit")
+    assert (code, document["ok"]) == (0, True)
+
+    feed = tmp_path / "feed.jsonl"
+    code, document = run("tombstones", "export", "--to", str(feed))
+    assert (code, document["schema"]) == (0, "picdeed.tombstones/1")
+    assert document["entries"] >= 1
+    tiny_registry(tmp_path / "other")
+    other = ("--registry", str(tmp_path / "other"))
+    code, refused = run("tombstones", "read", str(feed), *other)
+    assert (code, refused["error"]) == (2, "UsageError")
+    assert document["fingerprint"] in refused["message"]
+    code, document = run("tombstones", "read", str(feed), "--trust", *other)
+    assert (code, document["read"]["applied"], document["revoked"]) == (0, True, [])
+    feed.write_bytes(feed.read_bytes().replace(b"privacy", b"mistake"))
+    code, document = run("tombstones", "read", str(feed), *other)
+    assert (code, document["error"]) == (5, "IntegrityError")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("revoke", "sprig", "--ground", "error", "--effective", "2999-01-01"),
+        ("revoke", "sprig", "--ground", "error", "--effective", "someday"),
+        ("erase", "img_ffffffffffff", "--because", "x", "--yes"),
+        ("tombstones", "read", "nowhere", "--trust"),
+        ("runs", "cancel", "run_ffffffffffff"),
+    ],
+)
+def test_taking_back_what_cannot_be_is_2(run: Run, arguments: tuple[str, ...]) -> None:
+    code, document = run(*arguments)
+    assert (code, document["schema"]) == (2, "picdeed.error/1")

@@ -9,7 +9,7 @@ from picdeed.core.events import Event, Progress, silent
 
 STAGES = {
     "init", "ingest", "signals", "claims", "grants", "license", "dedup", "snapshot", "gate",
-    "approve", "remove", "train", "generate", "credential", "revoke", "facts", "watch",
+    "approve", "remove", "train", "generate", "credential", "revoke", "tombstones", "erase", "facts", "watch",
 }  # fmt: skip
 
 

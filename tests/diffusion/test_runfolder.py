@@ -120,3 +120,20 @@ def test_a_foreground_run_ends_when_its_command_is_gone(tmp_path):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.returncode == 130
+
+
+def test_a_wish_to_stop_is_heard_until_it_is_forgotten(tmp_path):
+    runfolder.raise_if_asked_to_stop(tmp_path)
+    runfolder.ask_to_stop(tmp_path, "Because.", "rev_1")
+    with pytest.raises(runfolder.Stopped, match=r"^Because\.$") as stop:
+        runfolder.raise_if_asked_to_stop(tmp_path)
+    assert (stop.value.revocation, stop.value.run) == ("rev_1", tmp_path.name)
+    runfolder.forget_stop(tmp_path)
+    runfolder.forget_stop(tmp_path)
+    runfolder.raise_if_asked_to_stop(tmp_path)
+
+
+def test_a_wish_that_cannot_be_read_is_a_wish(tmp_path):
+    (tmp_path / "stop.json").write_text("{")
+    with pytest.raises(runfolder.Stopped, match="Somebody asked"):
+        runfolder.raise_if_asked_to_stop(tmp_path)

@@ -13,9 +13,17 @@ import pytest
 import torch
 
 from picdeed.core.errors import BusyError, IntegrityError, RunFailed
+from picdeed.diffusion import train as trainer
 from picdeed.diffusion.lora import load_adapter
 from picdeed.diffusion.plan import read_plan
-from picdeed.diffusion.runfolder import held, read_json, read_log
+from picdeed.diffusion.runfolder import (
+    STOPPED,
+    ask_to_stop,
+    forget_stop,
+    held,
+    read_json,
+    read_log,
+)
 from picdeed.diffusion.train import improve, main, slots_for, train
 
 
@@ -220,3 +228,32 @@ def test_the_same_code_trains_on_cuda(a_run):
     result = train(a_run(steps=5))
     assert result["device"] == "cuda"
     assert result["loss"]["adapter"] > 0
+
+
+def test_a_trainer_that_is_asked_to_stop_ends_before_its_next_step(a_run, monkeypatch):
+    folder = a_run("asked", steps=6)
+    taken = trainer.improve  # really taken: only watched
+
+    def third(*given, **more):
+        if third.steps == 2:
+            ask_to_stop(folder, "Taken back.", "rev_1")
+        third.steps += 1
+        return taken(*given, **more)
+
+    third.steps = 0
+    monkeypatch.setattr(trainer, "improve", third)
+    assert trainer.main([str(folder)]) == STOPPED
+    assert third.steps == 3
+    assert not (folder / "adapter.safetensors").exists()
+    assert not (folder / "result.json").exists()
+    error = read_json(folder / "error.json")
+    assert (error["error"], error["message"]) == ("Stopped", "Taken back.")
+    # Nobody took the wish back: not one more step.
+    assert (trainer.main([str(folder)]), third.steps) == (STOPPED, 3)
+
+    forget_stop(folder)
+    assert trainer.main([str(folder)]) == 0
+    again = a_run("whole", steps=6)
+    assert trainer.main([str(again)]) == 0
+    whole, parts = (f / "adapter.safetensors" for f in (again, folder))
+    assert whole.read_bytes() == parts.read_bytes()

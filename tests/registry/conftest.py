@@ -266,7 +266,8 @@ def rows_of(life: SimpleNamespace) -> list:
         tombstones.Tombstone(
             feed="k" * 64,
             seq=1,
-            salt="s" * 64,
+            salt="5" * 64,
+            revocation="rev_1",
             file_hash="1" * 64,
             ground="takedown",
             effective=AT,

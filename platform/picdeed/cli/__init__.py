@@ -4,10 +4,11 @@ from picdeed.cli import (
     around,
     keep,
     look,
+    revoke,
     rights,
     signals,
     stages,
 )  # importing them registers their commands
 from picdeed.cli.app import app, main
 
-__all__ = ["app", "around", "keep", "look", "main", "rights", "signals", "stages"]
+__all__ = ["app", "around", "keep", "look", "main", "revoke", "rights", "signals", "stages"]

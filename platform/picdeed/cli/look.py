@@ -1,4 +1,4 @@
-"""Commands that look: verify, lineage, audit, runs, models; and the way back, revoke."""
+"""Commands that look: verify, lineage, audit, runs, models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from picdeed.cli.show import print_document, say, table
 from picdeed.cli.stages import show_run
 from picdeed.core.errors import NotARegistry, UsageError
 
-runs_app = typer.Typer(no_args_is_help=True, help="Fine-tunes: list, show, logs, resume.")
+runs_app = typer.Typer(no_args_is_help=True, help="Fine-tunes: list, show, logs, cancel, resume.")
 app.add_typer(runs_app, name="runs", rich_help_panel=LOOK)
 models_app = typer.Typer(no_args_is_help=True, help="Base models and their deeds.")
 app.add_typer(models_app, name="models", rich_help_panel=LOOK)
@@ -63,38 +63,6 @@ def lineage(
     table(
         f"{len(done.nodes)} nodes, {len(done.edges)} edges", ("kind", "id", "label", "state"), rows
     )
-
-
-@command(panel=FLOW)
-def revoke(
-    call: Call,
-    target: str,
-    ground: Annotated[str, typer.Option(help="contract-ended opt-out takedown privacy error")],
-    effective: Annotated[str | None, typer.Option(metavar="DATE")] = None,
-    simulate: Annotated[bool, typer.Option("--simulate", help="Change nothing.")] = False,
-) -> None:
-    """Withdraw a picture, dataset, licence, adapter or base, and mark all that descends."""
-    from picdeed.flow import pipeline
-
-    opened = call.open()
-    try:
-        why = pipeline.Ground(ground)
-    except ValueError:
-        known = ", ".join(pipeline.Ground)
-        raise UsageError(f"{ground!r} is no ground; nothing was changed.", hint=known) from None
-    done = pipeline.withdraw(opened, target, why, effective=effective, simulate=simulate)
-    if call.as_json:
-        print_document("revoke", done)
-        return
-    say(
-        "Simulated; nothing was changed." if simulate else f"Applied {done.revocation[:16]}", "bold"
-    )
-    rows = [
-        (name, len(touched), ", ".join(sorted({one.state for one in touched})))
-        for name in ("pictures", "snapshots", "runs", "adapters", "outputs")
-        if (touched := getattr(done.impact, name)) is not None
-    ]
-    table("Impact", ("what", "how many", "state"), rows)
 
 
 @command(panel=FLOW)
@@ -173,6 +141,21 @@ def runs_logs(
         return
     for line in found:
         say(" ".join(f"{key}={value}" for key, value in line.items()))
+
+
+@command("cancel", group=runs_app)
+def runs_cancel(
+    call: Call,
+    run: str,
+) -> None:
+    """End a run before its next step; `runs resume` goes on from its last checkpoint."""
+    from picdeed.jobs.cancel import cancel
+
+    done = cancel(call.open(), run)
+    if call.as_json:
+        print_document("runs", done)
+        return
+    say(f"{done.run[:16]} {done.state}", "bold")
 
 
 @command("resume", group=runs_app)

@@ -31,6 +31,8 @@ class Event(StrEnum):
     CREDENTIAL_RELEASED = "credential.released"
     REVOKE_APPLIED = "revoke.applied"
     REVOKE_CAUGHT = "revoke.caught"
+    TOMBSTONES_READ = "tombstones.read"
+    ERASE_DONE = "erase.done"
     FACTS_ADDED = "facts.added"
     WATCH_SEEN = "watch.seen"
 

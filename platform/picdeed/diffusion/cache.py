@@ -7,7 +7,6 @@ with an old latent. Pictures have folders of their own: erasing one is removing 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,13 @@ import torch
 from picdeed.core.errors import UsageError
 from picdeed.core.ids import hash_json
 from picdeed.diffusion.data import FITTING, dataset_of, pictures_of
+from picdeed.diffusion.latents import embeddings_of, forget, latents_of
 from picdeed.diffusion.models import Base
 from picdeed.diffusion.plan import Trainee
 from picdeed.diffusion.runfolder import write_bytes
 from picdeed.diffusion.tensors import Tensors, read_safetensors, safetensors_bytes
+
+__all__ = ["embed", "forget", "latent_moments", "prompt_embeddings"]
 
 _VERSION = 1
 
@@ -37,7 +39,7 @@ def latent_moments(
     """
     ours = _common(base) | {"vae": base.facts.parts["vae"], "fit": FITTING, "flip": flip}
     keys = {t.picture: hash_json(ours | {"picture": t.picture}) for t in trainees}
-    paths = {name: _latent_path(folder, name, key) for name, key in keys.items()}
+    paths = {name: latents_of(folder, name) / f"{key}.safetensors" for name, key in keys.items()}
     found = {name: _read(path, "moments") for name, path in paths.items()}
     missing = [trainee for trainee in trainees if found[trainee.picture] is None]
     for name, picture in pictures_of(dataset_of(missing), base.facts.size):
@@ -56,7 +58,7 @@ def prompt_embeddings(base: Base, captions: Iterable[str], folder: Path) -> dict
     }
     made: dict[str, torch.Tensor] = {}
     for caption in sorted(set(captions)):
-        path = folder / "prompts" / f"{hash_json(common | {'caption': caption})}.safetensors"
+        path = embeddings_of(folder) / f"{hash_json(common | {'caption': caption})}.safetensors"
         embedding = _read(path, "embedding")
         if embedding is None:
             embedding = embed(base, caption)
@@ -79,11 +81,6 @@ def embed(base: Base, caption: str) -> torch.Tensor:
     return hidden[0].float().cpu()
 
 
-def forget(folder: Path, picture: str) -> None:
-    """Remove what was derived from a picture; nothing to remove is no error."""
-    shutil.rmtree(folder / "latents" / picture, ignore_errors=True)
-
-
 @torch.no_grad()
 def _encode(base: Base, picture: torch.Tensor) -> torch.Tensor:
     known = base.vae.encode(picture[None].to(base.device)).latent_dist
@@ -101,10 +98,6 @@ def _common(base: Base) -> dict[str, Any]:
         "device": base.device.type,
         "threads": torch.get_num_threads(),
     }
-
-
-def _latent_path(folder: Path, picture: str, key: str) -> Path:
-    return folder / "latents" / picture / f"{key}.safetensors"
 
 
 def _read(path: Path, name: str) -> torch.Tensor | None:

@@ -1,12 +1,14 @@
 """How does a run tell the outside how it fares, and survive being killed at any instant?
 
 plan.json       what will be trained, written before the start (plan.py)
+NOTICES.txt     who is to be named; plan.json fixes its hash
 lock            held while a process trains here; the kernel frees it however that process dies
 heartbeat       JSON {pid, step, at}, rewritten every two seconds
 log.jsonl       one JSON object a line
 checkpoint/     the newest two states, one safetensors file each (checkpoint.py)
 adapter.safetensors, result.json     the end; result.json is written last
-error.json      the end that went wrong
+stop.json       {why, revocation}: the trainer ends before its next step (exit status STOPPED)
+error.json      the end that went wrong, or that was asked for
 """
 
 from __future__ import annotations
@@ -22,9 +24,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from picdeed.core.errors import BusyError
+from picdeed.core.errors import BusyError, RunFailed
 
 HEARTBEAT_SECONDS = 2.0
+STOPPED = 20  # the trainer's exit status when it was asked to stop
+_STOP = "stop.json"
+
+
+class Stopped(RunFailed):
+    """A fine-tune that ended because somebody asked it to. `revocation` is why, when one is."""
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -72,6 +80,28 @@ def held(folder: Path) -> Iterator[None]:
                 hint="picdeed runs list shows how far it is.",
             ) from error
         yield
+
+
+def ask_to_stop(folder: Path, why: str, revocation: str | None = None) -> None:
+    """Ask whoever trains in this folder to end before the next step; the last word counts."""
+    write_json(folder / _STOP, {"why": why, "revocation": revocation})
+
+
+def forget_stop(folder: Path) -> None:
+    """Let the next trainer begin; nothing to forget is no error."""
+    (folder / _STOP).unlink(missing_ok=True)
+
+
+def raise_if_asked_to_stop(folder: Path) -> None:
+    """Raises Stopped when somebody asked. Called before every step, so it costs one lookup."""
+    if not (folder / _STOP).exists():
+        return
+    asked = read_json(folder / _STOP) or {}
+    raise Stopped(
+        str(asked.get("why") or "Somebody asked it to stop."),
+        revocation=asked.get("revocation"),
+        run=folder.name,
+    )
 
 
 class Heartbeat:

@@ -32,7 +32,16 @@ from picdeed.diffusion.models import Base, load_base
 from picdeed.diffusion.objective import Objective
 from picdeed.diffusion.plan import RunPlan, Trainee, read_plan
 from picdeed.diffusion.recipe import Recipe
-from picdeed.diffusion.runfolder import Heartbeat, Log, held, read_json, write_json
+from picdeed.diffusion.runfolder import (
+    STOPPED,
+    Heartbeat,
+    Log,
+    Stopped,
+    held,
+    raise_if_asked_to_stop,
+    read_json,
+    write_json,
+)
 
 SCHEMA = "picdeed.run-result/1"
 Tensors = Mapping[str, torch.Tensor]
@@ -41,8 +50,9 @@ Tensors = Mapping[str, torch.Tensor]
 def train(folder: Path, *, parent: int | None = None) -> dict[str, Any]:
     """Train the run in `folder` to its end; what `result.json` holds.
 
-    A finished run is not repeated. Raises BusyError when another process trains here, RunFailed
-    when the loss stops being finite, IntegrityError when base or pictures are not those planned.
+    A finished run is not repeated. Raises BusyError when another process trains here, Stopped
+    when it was asked to end, RunFailed when the loss stops being finite, IntegrityError when
+    base or pictures are not those planned.
     """
     plan = read_plan(folder)
     with held(folder):
@@ -118,6 +128,7 @@ def _fit(
     at = checkpoint.restore(folder, ready.base.unet, optimizer, digest)
     resumed_from, log = at.step or None, Log(folder, at.step)
     for step in range(at.step, recipe.steps):
+        raise_if_asked_to_stop(folder)
         begun = time.monotonic()
         slots = slots_for(plan, step, objective.timesteps)
         loss = slots_loss(objective, slots, ready)
@@ -253,7 +264,10 @@ def _figures(plan: RunPlan, base: Base, at: Position) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status 0 with `result.json`, 1 with `error.json`, 130 when interrupted."""
+    """Exit status 0 with `result.json`, 1 with `error.json`, 130 when interrupted.
+
+    STOPPED with `error.json` when somebody asked it to stop.
+    """
     parser = argparse.ArgumentParser(prog="python -m picdeed.diffusion.train")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--parent", type=int, help="end when this process id is no longer ours")
@@ -273,7 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 folder / "error.json",
                 {"error": type(error).__name__, "message": message, "hint": hint},
             )
-        return 1
+        return STOPPED if isinstance(error, Stopped) else 1
     return 0
 
 

@@ -116,15 +116,13 @@ def _snapshots(registry: Registry, scope: frozenset[str] | None) -> Iterator[Pro
         for row in snapshots.all_snapshots(session):
             if scope is not None and row.id not in scope:
                 continue
-            leaves = [
-                snapshots.leaf(
-                    member.picture_id.removeprefix("img_"), member.caption, member.license
-                )
-                for member in snapshots.members(session, row.id)
-            ]
+            members = snapshots.members(session, row.id)
+            leaves = [snapshots.leaf_of(member) for member in members]
             root = snapshots.root_of(leaves)
             if (root, snapshots.snapshot_id(root)) != (row.root, row.id):
                 yield Problem(row.id, "snapshot-root", "its members do not give its Merkle root")
+            elif not all(snapshots.caption_holds(member) for member in members):
+                yield Problem(row.id, "snapshot-caption", "a caption is not the one it was")
             else:
                 yield None
 

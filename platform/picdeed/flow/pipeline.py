@@ -12,17 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from picdeed.core.errors import Denied, UsageError
 from picdeed.core.events import Progress, silent
 from picdeed.core.resources import bundled
-from picdeed.credentials.keys import Identity, load_identity
-from picdeed.credentials.trust import Trust
 from picdeed.diffusion.recipe import Recipe
 from picdeed.flow.approve import approve
 from picdeed.flow.audit import Audited, audit
-from picdeed.flow.basefiles import folder_of
 from picdeed.flow.claims import Claimed, Saying, claim, elect
 from picdeed.flow.credential import Credentialed, credential
 from picdeed.flow.decided import Gated, list_decisions, require_open
@@ -33,6 +29,7 @@ from picdeed.flow.grants import Contract, GrantView, end, grant, list_grants
 from picdeed.flow.ingest import Ingested, ingest
 from picdeed.flow.init import Initialised, init
 from picdeed.flow.license import Licensed, foresee, license, settle
+from picdeed.flow.reading import bases_of, datasets_of, graph_of, identity_of, trust_of
 from picdeed.flow.remove import Removed, remove
 from picdeed.flow.revoke import Ground, Revoked, revoke
 from picdeed.flow.snapshot import Query, Snapshotted, snapshot
@@ -40,9 +37,8 @@ from picdeed.flow.statements import Given
 from picdeed.flow.train import Launch, Trained, finish, prepare, show, train
 from picdeed.flow.verify import Verified, verify
 from picdeed.flow.why import Why, why
-from picdeed.registry import bases, datasets, decisions, subjects
+from picdeed.registry import bases, decisions, subjects
 from picdeed.registry import conclusions as conclusion_rows
-from picdeed.registry.lineage import Graph, graph
 from picdeed.registry.runs import Run, RunState
 from picdeed.registry.session import Registry
 from picdeed.registry.snapshots import Snapshot
@@ -61,11 +57,6 @@ class Registered:
 def rules() -> Catalogue:
     """The licence rules that ship with picdeed."""
     return load_catalogue(bundled("configs"))
-
-
-def identity_of(registry: Registry) -> Identity:
-    """The registry's signing identity."""
-    return load_identity(registry.keys)
 
 
 def register(
@@ -234,7 +225,7 @@ def withdraw(
     """dedup + license + revoke: the copies of a revoked picture fall with it."""
     catalogue = rules()
     regroup(registry, progress=progress)
-    license(registry, catalogue, progress=progress)
+    settle(registry, catalogue, progress=progress)
     return revoke(registry, catalogue, target, ground, effective=effective, simulate=simulate)
 
 
@@ -276,44 +267,6 @@ def resume(registry: Registry, run: str, launch: Launch, *, progress: Progress =
             )
         )
     return finish(registry, run, launch, progress=progress)
-
-
-def graph_of(registry: Registry, subject: str, depth: int | None = None) -> Graph:
-    """The graph around anything that the registry knows."""
-    with registry.read() as session:
-        return graph(session, subjects.resolve(session, subject), depth)
-
-
-def bases_of(registry: Registry) -> list[dict[str, Any]]:
-    """Every base with its deed."""
-    with registry.read() as session:
-        rows = bases.all_bases(session)
-    return [
-        {
-            "id": row.id,
-            "name": row.name,
-            "license": row.license,
-            "sha256": row.sha256,
-            "path": folder_of(registry, row),
-            "deed": row.deed,
-        }
-        for row in rows
-    ]
-
-
-def datasets_of(registry: Registry) -> list[dict[str, Any]]:
-    """Every dataset with the number of its pictures."""
-    with registry.read() as session:
-        sizes = datasets.sizes(session)
-        rows = datasets.all_datasets(session)
-    return [{"id": row.id, "name": row.name, "pictures": sizes.get(row.id, 0)} for row in rows]
-
-
-def trust_of(registry: Registry | None) -> Trust:
-    """Whose signatures mean what: the registry's own development root, when there is one."""
-    if registry is None:
-        return Trust()
-    return Trust(development_roots=(identity_of(registry).root_pem,))
 
 
 __all__ = [

@@ -1,71 +1,66 @@
-"""What falls with a picture? The graph walked back: copies, snapshots, runs, adapters, outputs.
+"""What falls with a picture? The graph walked down: copies, snapshots, runs, adapters, outputs.
 
-States change, nothing is deleted. Suspended is what a machine may decide; `withdrawn` is set
-by a person.
+States change, nothing is deleted but caches. Suspended is what a machine may decide; `withdrawn`
+is set by a person.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+from pathlib import Path
 
-from picdeed.core.errors import UnknownSubject, UsageError
+from picdeed.core.errors import UsageError
 from picdeed.core.events import Event
-from picdeed.registry import (
-    conclusions,
-    datasets,
-    ledger,
-    lineage,
-    pictures,
-    revocations,
-    similar,
-    subjects,
-)
-from picdeed.registry.lineage import Descendants
+from picdeed.core.ids import sha256
+from picdeed.core.moments import moment
+from picdeed.diffusion.latents import forget
+from picdeed.diffusion.runfolder import ask_to_stop
+from picdeed.flow.aims import Aim, aim_of
+from picdeed.flow.grounds import TOLD, Ground
+from picdeed.flow.impact import Effect, Impact, counted, effects, impact_of, put
+from picdeed.registry import descent_edges, ledger, revocations, subjects, tombstones
+from picdeed.registry.grants import Grant
+from picdeed.registry.heads import LedgerKey, load_key
 from picdeed.registry.outputs import Output
-from picdeed.registry.pictures import Picture, PictureState
-from picdeed.registry.revocations import Revocation
-from picdeed.registry.runs import Adapter, Run, Standing
+from picdeed.registry.pictures import PictureState
+from picdeed.registry.reports import keep_report, report_file, sign_report
+from picdeed.registry.revocations import Revocation, RevocationEffect
+from picdeed.registry.runs import Run
 from picdeed.registry.session import Registry, Session, utc_now
-from picdeed.registry.snapshots import Snapshot, SnapshotState
-from picdeed.registry.tables import Table, fresh
+from picdeed.registry.tables import Table
 from picdeed.rights.catalogue import Catalogue
-from picdeed.rights.expression import parse_license
 
+__all__ = ["Ground", "Impact", "Revoked", "revoke"]
 
-class Ground(StrEnum):
-    CONTRACT_ENDED = "contract-ended"
-    OPT_OUT = "opt-out"
-    TAKEDOWN = "takedown"
-    PRIVACY = "privacy"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Touched:
-    id: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class Impact:
-    pictures: tuple[Touched, ...]
-    snapshots: tuple[Touched, ...]
-    runs: tuple[Touched, ...]
-    adapters: tuple[Touched, ...]
-    outputs: tuple[Touched, ...]
+_DAY = len("2026-11-25")
+_GONE = (PictureState.REVOKED, PictureState.ERASED)
 
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
+    """`report` is the signed impact report (None when simulated); `note` what it does not do."""
+
     revocation: str
     target: str
     ground: str
     effective: str
     applied: bool
     impact: Impact
+    report: Path | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """One revocation about to be written, or that was written before (`known`)."""
+
+    id: str
+    aim: Aim
+    ground: Ground
+    effective: str
+    found: list[Effect]
+    known: bool
+    told_before: frozenset[str]
 
 
 def revoke(
@@ -77,142 +72,174 @@ def revoke(
     effective: str | None = None,
     simulate: bool = False,
 ) -> Revoked:
-    """Revoke a picture, dataset, licence, adapter or base, and mark what descends from it.
+    """Revoke a picture, dataset, contract, licence, adapter, run or base, and all that descends.
 
-    Section 4.5 of the rights model: takedown, privacy, error, ended contracts (no survival
-    clause is recorded yet) and opt-outs that predate a run suspend its adapters and outputs; an
-    opt-out declared later leaves them good, flagged by the revocation. The state changes and
-    their ledger row are one transaction; `simulate` changes nothing.
+    What happens to what: flow/impact.py. The states, the effects, the report's hash and their
+    event are one transaction; runs that go on are then asked to stop, and latents of revoked
+    pictures removed. The same again is the same revocation, and a new one only where it reaches
+    something new. `simulate` marks nothing. Raises UsageError on a day that has not come.
     """
     now = utc_now()
-    since = _date(effective, now)
-    with registry.write() as session:
-        whole, sources = _first_touched(session, catalogue, target)
-        sources = _with_copies(session, sources)
-        below = _below(session, whole, sources)
-        spared = _spared(below, ground, since)
-        impact = _impact(sources, below, spared)
-        identity = revocations.revocation_id(whole, ground, since[:10])
-        if not simulate:
-            rows = _apply(session, sources, below, impact)
-            rows += fresh(
-                session,
-                [
-                    Revocation(
-                        id=identity,
-                        target=whole,
-                        ground=str(ground),
-                        effective=since,
-                        declared_at=now,
-                        impact=_as_json(impact),
-                    )
-                ],
-            )
-            if rows:
-                payload = {"revocation": identity, "target": whole, "ground": str(ground)}
-                ledger.write(session, Event.REVOKE_APPLIED, payload, rows)
-    return Revoked(identity, whole, str(ground), since, not simulate, impact)
-
-
-def _date(effective: str | None, now: str) -> str:
-    """An ISO-8601 day or moment as the registry writes times; UsageError on anything else."""
-    if effective is None:
-        return now
-    try:
-        moment = datetime.fromisoformat(effective)
-    except ValueError:
+    since = moment(effective) if effective is not None else None
+    if since is not None and since > now:
         raise UsageError(
-            f"{effective!r} is no date; nothing was changed.", hint="Write it as 2026-11-24."
-        ) from None
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _first_touched(session: Session, catalogue: Catalogue, target: str) -> tuple[str, list[str]]:
-    """The target's whole id (or licence expression) and the pictures that it names."""
-    named = parse_license(target, catalogue.aliases).expression
-    if named is not None:
-        return named, conclusions.under(session, [named])
-    whole = subjects.resolve(session, target, {"img", "dat", "adp", "run", "bas"})
-    kind = subjects.kind_of(whole)
-    if kind == "img":
-        return whole, [whole]
-    if kind == "dat":
-        return whole, [member.picture_id for member in datasets.members(session, whole)]
-    if kind == "run":
-        made = lineage.from_runs(session, [subjects.require(session, Run, whole)]).adapters
-        if not made:
-            raise UnknownSubject(f"Run {whole[:12]} has no adapter; nothing was changed.")
-        return made[0].id, []
-    return whole, []
-
-
-def _with_copies(session: Session, sources: Sequence[str]) -> list[str]:
-    """The pictures and every copy of them that the registry knows."""
-    copies = similar.same_picture(session, sources)
-    return sorted({one for source in sources for one in copies.get(source, [source])})
-
-
-def _below(session: Session, whole: str, sources: Sequence[str]) -> Descendants:
-    if whole.startswith("adp_"):
-        return lineage.from_adapters(session, [subjects.require(session, Adapter, whole)])
-    if whole.startswith("bas_"):
-        return lineage.from_base(session, whole)
-    return lineage.descendants(session, sources)
-
-
-def _spared(below: Descendants, ground: Ground, since: str) -> frozenset[str]:
-    """Runs that were lawful when they ran: the opt-out came later."""
-    if ground is not Ground.OPT_OUT:
-        return frozenset()
-    return frozenset(run.id for run in below.runs if since > run.started_at)
-
-
-def _impact(sources: Sequence[str], below: Descendants, spared: frozenset[str]) -> Impact:
-    def after(row: Adapter | Output) -> str:
-        kept = row.state == Standing.WITHDRAWN or row.run_id in spared
-        return row.state if kept else str(Standing.SUSPENDED)
-
-    return Impact(
-        pictures=tuple(Touched(one, str(PictureState.REVOKED)) for one in sources),
-        snapshots=tuple(Touched(row.id, str(SnapshotState.NOT_USABLE)) for row in below.snapshots),
-        runs=tuple(
-            Touched(row.id, str(Standing.GOOD if row.id in spared else Standing.SUSPENDED))
-            for row in below.runs
-        ),
-        adapters=tuple(Touched(row.id, after(row)) for row in below.adapters),
-        outputs=tuple(Touched(row.id, after(row)) for row in below.outputs),
+            f"{effective} has not come yet; nothing was changed.",
+            hint="Revoke on that day; picdeed watch lists what ends until then.",
+        )
+    with registry.write() as session:
+        descent_edges.catch_up(session)
+        declared = _declare(session, catalogue, target, Ground(ground), since, now)
+        if not simulate and not declared.known:
+            _record(registry, session, declared, now)
+    if not simulate:
+        _afterwards(registry, declared)
+    report = report_file(registry, declared.id)
+    return Revoked(
+        declared.id,
+        declared.aim.target,
+        str(declared.ground),
+        declared.effective,
+        not simulate,
+        impact_of(declared.found),
+        report if not simulate and report.is_file() else None,
+        declared.aim.note,
     )
 
 
-def _apply(
-    session: Session, sources: Sequence[str], below: Descendants, impact: Impact
-) -> list[Table]:
-    """Set the new states; returns the rows that changed."""
-    changed: list[Table] = []
+def _declare(  # noqa: PLR0917 - all of them make the declaration
+    session: Session,
+    catalogue: Catalogue,
+    target: str,
+    ground: Ground,
+    since: str | None,
+    now: str,
+) -> _Declared:
+    aim = aim_of(session, catalogue, target, ground)
+    earlier = revocations.of_target(session, aim.target, ground)
+    if since is None:
+        # Said again without a day it is the same declaration, and the strictest of them.
+        since = min((row.effective for row in earlier), default=now)
+    same = [row for row in earlier if row.effective[:_DAY] == since[:_DAY]]
+    if same:
+        since = same[0].effective
+    found = effects(session, aim, ground, since)
+    before = revocations.effects(session, [row.id for row in same])
+    new = [one for one in found if one.id not in before or one.before != one.after]
+    known = bool(same) and not new
+    identity = (
+        same[-1].id
+        if known
+        else revocations.revocation_id(aim.target, ground, since[:_DAY], len(same))
+    )
+    told = frozenset(one for one, effect in before.items() if effect.after in _GONE)
+    return _Declared(identity, aim, ground, since, found, known, told)
 
-    def mark(row: Picture | Snapshot | Adapter | Output, state: str) -> None:
-        if row.state not in (state, PictureState.ERASED):
-            row.state = state
-            changed.append(row)
 
-    rows = pictures.by_ids(session, sources)
-    for touched in impact.pictures:
-        mark(rows[touched.id], touched.state)
-    for run, touched in zip(below.runs, impact.runs, strict=True):
-        if run.standing != touched.state:
-            run.standing = touched.state
-            changed.append(run)
-    for frozen, touched in zip(below.snapshots, impact.snapshots, strict=True):
-        mark(frozen, touched.state)
-    for made, touched in zip(below.adapters, impact.adapters, strict=True):
-        mark(made, touched.state)
-    for drawn, touched in zip(below.outputs, impact.outputs, strict=True):
-        mark(drawn, touched.state)
-    return changed
-
-
-def _as_json(impact: Impact) -> dict[str, list[list[str]]]:
-    return {
-        name: [[touched.id, touched.state] for touched in getattr(impact, name)]
-        for name in ("pictures", "snapshots", "runs", "adapters", "outputs")
+def _record(registry: Registry, session: Session, said: _Declared, now: str) -> None:
+    key = load_key(registry.ledger_key)
+    report = sign_report(key, _report(session, said, now))
+    digest = sha256(report)
+    rows: list[Table] = [
+        Revocation(
+            id=said.id,
+            target=said.aim.target,
+            ground=str(said.ground),
+            effective=said.effective,
+            declared_at=now,
+            impact={"counts": counted(said.found), "sha256": digest, "note": said.aim.note},
+        )
+    ]
+    for one in said.found:
+        rows.append(
+            RevocationEffect(
+                revocation_id=said.id, subject_id=one.id, before=one.before, after=one.after
+            )
+        )
+        if one.row is not None and one.before != one.after:
+            put(one.row, one.after)
+            rows.append(one.row)
+    rows += _ended_contract(session, said, now)
+    rows += _entries(session, key, said, now)
+    payload = {
+        "revocation": said.id,
+        "target": said.aim.target,
+        "ground": str(said.ground),
+        "report": digest,
     }
+    keep_report(registry, said.id, report)
+    ledger.write(session, Event.REVOKE_APPLIED, payload, rows)
+
+
+def _report(session: Session, said: _Declared, now: str) -> dict[str, object]:
+    """What the signed file says; `ledger` is the newest event before the revocation's own."""
+    sequence, digest = ledger.last_event(session)
+    return {
+        "revocation": said.id,
+        "target": said.aim.target,
+        "ground": str(said.ground),
+        "effective": said.effective,
+        "declared_at": now,
+        "note": said.aim.note,
+        "counts": counted(said.found),
+        "nodes": [one.as_json() for one in said.found],
+        "manifests": [
+            {"output": one.id, "manifest": one.row.manifest_label, "sha256": one.row.sha256}
+            for one in said.found
+            if isinstance(one.row, Output) and one.row.manifest_label is not None
+        ],
+        "ledger": {"sequence": sequence, "hash": digest},
+    }
+
+
+def _ended_contract(session: Session, said: _Declared, now: str) -> list[Table]:
+    """A revoked contract opens nothing any more, whatever its term says."""
+    if subjects.kind_of(said.aim.target) != "grt":
+        return []
+    row = subjects.require(session, Grant, said.aim.target)
+    over = row.end(now)
+    if over is not None and over <= now:
+        return []
+    row.ended_on, row.ended_at = max(said.effective, row.starts), now
+    row.ended_because = f"{said.ground}: {said.id}"
+    return [row]
+
+
+def _entries(session: Session, key: LedgerKey, said: _Declared, now: str) -> list[Table]:
+    """The tombstones that other registries may read: one for each picture that fell."""
+    fallen = [
+        one.id
+        for one in said.found
+        if one.kind == "img" and one.after in _GONE and one.id not in said.told_before
+    ]
+    if said.ground not in TOLD or not fallen:
+        return []
+    rows: list[Table] = []
+    last = tombstones.last(session, key.public)
+    if last is None:
+        last = tombstones.header_row(tombstones.own_header(session, key), at=now)
+        rows.append(last)
+    pixels = tombstones.pixels_of(session, fallen)
+    for picture in fallen:
+        entry = tombstones.next_entry(
+            last,
+            said.id,
+            said.ground,
+            said.effective,
+            picture.removeprefix("img_"),
+            pixels.get(picture),
+        )
+        last = tombstones.entry_row(key.public, last.salt, entry, at=now)
+        rows.append(last)
+    return rows
+
+
+def _afterwards(registry: Registry, said: _Declared) -> None:
+    """What no transaction covers, done again each time: a kill may have come before it."""
+    for one in said.found:
+        if one.stops and isinstance(one.row, Run):
+            folder = registry.root / one.row.folder
+            if folder.is_dir():
+                why = f"Something that it learns from was revoked ({said.ground})."
+                ask_to_stop(folder, why, said.id)
+        elif one.kind == "img" and one.after in _GONE:
+            forget(registry.cache / "latents", one.id)

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from picdeed.core.errors import Denied, RunFailed
+from picdeed.core.errors import Denied, NeedsReview, RunFailed
 from picdeed.core.events import Event, Progress, silent
 from picdeed.core.ids import hash_json, sha256_file
 from picdeed.diffusion.plan import SCHEMA, RunPlan, Trainee, split
 from picdeed.diffusion.recipe import Recipe, recipe_from
-from picdeed.diffusion.runfolder import read_json
+from picdeed.diffusion.runfolder import Stopped, forget_stop, is_running, read_json
 from picdeed.flow.basefiles import folder_of
 from picdeed.flow.decided import require_open, told
 from picdeed.flow.notices import fix_for_run
-from picdeed.registry import ledger, pictures, runs, snapshots, subjects
+from picdeed.registry import ledger, pictures, revocations, runs, snapshots, subjects
 from picdeed.registry.bases import Base
 from picdeed.registry.decisions import Decision
-from picdeed.registry.runs import Adapter, Run, RunState
+from picdeed.registry.runs import Adapter, Run, RunState, Standing
 from picdeed.registry.session import Registry, Session, utc_now
 from picdeed.registry.snapshots import Snapshot, SnapshotState
 from picdeed.registry.tables import Table, fresh
@@ -153,13 +153,42 @@ def _require_live(session: Session, decision: Decision) -> None:
             hint="picdeed gate decides again.",
             decision=decision.id,
         )
+    _require_unrevoked(session, decision)
+
+
+def _require_unrevoked(session: Session, decision: Decision) -> None:
+    """Raise Denied, with the revocation's id, when snapshot or base were revoked."""
     frozen = subjects.require(session, Snapshot, decision.snapshot_id)
     if frozen.state != SnapshotState.GOOD:
+        cause = revocations.touching(session, frozen.id)
         raise Denied(
             f"Snapshot {frozen.id[:12]} holds a revoked picture; nothing was trained.",
             hint="picdeed snapshot freezes the dataset without it.",
             decision=decision.id,
+            revocation=cause.id if cause else None,
         )
+    fallen = revocations.fallen(session, decision.base_id)
+    if fallen is not None:
+        raise Denied(
+            f"Base {decision.base_id[:12]} was revoked ({fallen.ground}); nothing was trained.",
+            hint=f"picdeed lineage {fallen.id[:12]} names the revocation.",
+            decision=decision.id,
+            revocation=fallen.id,
+        )
+
+
+def _require_going(session: Session, row: Run) -> None:
+    """Raise Denied or NeedsReview when this run may not go on, or what came out not stand."""
+    if row.standing != Standing.GOOD:
+        cause = revocations.touching(session, row.id)
+        raise Denied(
+            f"Run {row.id[:12]} is {row.standing}: something it learns from was revoked.",
+            hint=f"picdeed lineage {row.id[:12]} shows what it descends from.",
+            decision=row.decision_id,
+            revocation=cause.id if cause else None,
+            run=row.id,
+        )
+    _require_live(session, subjects.require(session, Decision, row.decision_id))
 
 
 def finish(registry: Registry, run: str, launch: Launch, *, progress: Progress = silent) -> Trained:
@@ -168,19 +197,58 @@ def finish(registry: Registry, run: str, launch: Launch, *, progress: Progress =
         row = subjects.require(session, Run, run)
         if row.state == RunState.SUCCEEDED:
             return show(registry, row.id)
-        _require_live(session, subjects.require(session, Decision, row.decision_id))
+        _require_going(session, row)
     folder = _write_plan(registry, row.id)
-    _mark(registry, row.id, RunState.RUNNING, Event.TRAIN_STARTED)
+    _begin(registry, row.id, folder)
     try:
         launch(folder, progress=progress)
     except KeyboardInterrupt:
         _mark(registry, row.id, RunState.INTERRUPTED, Event.TRAIN_FAILED)
         raise
+    except Stopped as stop:
+        cancelled(registry, row.id, stop.message)
+        raise _told_why(stop, row.id) from stop
     except RunFailed as failure:
         _mark(registry, row.id, RunState.FAILED, Event.TRAIN_FAILED, failure.message)
         raise
     _succeed(registry, row.id, folder)
     return show(registry, row.id)
+
+
+def _begin(registry: Registry, run: str, folder: Path) -> None:
+    """Mark the run as going on. Asked again in the transaction: whoever revokes after it finds
+    the run going on and asks it to stop, so no wish to stop is forgotten here.
+    """
+    with registry.write() as session:
+        row = subjects.require(session, Run, run)
+        _require_going(session, row)
+        if not is_running(folder):
+            forget_stop(folder)
+        if (row.state, row.error) != (RunState.RUNNING, None):
+            row.state, row.error, row.ended_at = RunState.RUNNING, None, None
+            payload = {"run": run, "state": str(row.state)}
+            ledger.write(session, Event.TRAIN_STARTED, payload, [row])
+
+
+def cancelled(registry: Registry, run: str, why: str) -> None:
+    """Record that a run (a whole id) was ended on purpose; it can be continued."""
+    _mark(registry, run, RunState.CANCELLED, Event.TRAIN_FAILED, why)
+
+
+def _told_why(stop: Stopped, run: str) -> Denied | RunFailed:
+    """What ended the run: rights that were taken back, or a person's wish."""
+    if stop.revocation is None:
+        return RunFailed(
+            f"Run {run[:12]} was cancelled: {stop.message}",
+            hint=f"picdeed runs resume {run[:12]} goes on from its last checkpoint.",
+            run=run,
+        )
+    return Denied(
+        f"Run {run[:12]} was stopped: {stop.message} No adapter was recorded.",
+        hint="picdeed snapshot freezes the dataset without what was revoked.",
+        revocation=stop.revocation,
+        run=run,
+    )
 
 
 def _mark(
@@ -207,20 +275,40 @@ def _succeed(registry: Registry, run: str, folder: Path) -> None:
         )
     with registry.write() as session:
         row = subjects.require(session, Run, run)
-        row.state = RunState.SUCCEEDED
-        row.result = result
-        row.ended_at = utc_now()
-        adapter = Adapter(
-            id=result["adapter_id"],
-            run_id=run,
-            sha256=result["adapter_sha256"],
-            path=f"{row.folder}/adapter.safetensors",
-            bytes=weights.stat().st_size,
-            created_at=row.ended_at,
+        try:
+            _require_going(session, row)
+        except (Denied, NeedsReview) as refusal:
+            late: Denied | NeedsReview | None = refusal
+            row.state, row.error, row.ended_at = RunState.CANCELLED, refusal.message, utc_now()
+            payload = {"run": run, "state": str(row.state)}
+            ledger.write(session, Event.TRAIN_FAILED, payload, [row])
+        else:
+            late = None
+            _record(session, row, result, weights)
+    if late is not None:
+        raise type(late)(
+            f"Run {run[:12]} came to its end, but its adapter was not recorded: {late.message}",
+            hint=late.hint,
+            decision=late.decision,
+            revocation=late.revocation,
+            run=run,
         )
-        rows: list[Table] = [row, *fresh(session, [adapter])]
-        payload = {"run": run, "adapter": adapter.id}
-        ledger.write(session, Event.TRAIN_FINISHED, payload, rows)
+
+
+def _record(session: Session, row: Run, result: Mapping[str, Any], weights: Path) -> None:
+    row.state = RunState.SUCCEEDED
+    row.result = dict(result)
+    row.ended_at = utc_now()
+    adapter = Adapter(
+        id=result["adapter_id"],
+        run_id=row.id,
+        sha256=result["adapter_sha256"],
+        path=f"{row.folder}/adapter.safetensors",
+        bytes=weights.stat().st_size,
+        created_at=row.ended_at,
+    )
+    rows: list[Table] = [row, *fresh(session, [adapter])]
+    ledger.write(session, Event.TRAIN_FINISHED, {"run": row.id, "adapter": adapter.id}, rows)
 
 
 def show(registry: Registry, run: str) -> Trained:

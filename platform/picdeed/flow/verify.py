@@ -14,9 +14,10 @@ from picdeed.credentials.verify import Integrity
 from picdeed.credentials.verify import verify as read_credential
 from picdeed.imaging.decode import decode
 from picdeed.imaging.sniff import sniff
-from picdeed.registry import subjects
+from picdeed.registry import revocations, subjects
 from picdeed.registry.outputs import Output
-from picdeed.registry.session import Registry
+from picdeed.registry.runs import Standing
+from picdeed.registry.session import Registry, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +65,13 @@ def _see(path: Path, trust: Trust, registry: Registry | None) -> Seen:
             decode(data)
         except UnreadablePicture as refusal:
             return _unreadable(path, refusal.message)
-    standing = "unknown"
+    standing, told = "unknown", ""
     if registry is not None and found.lineage and found.integrity == "intact":
         with registry.read() as session:
             row = subjects.find(session, Output, str(found.lineage.get("output_id", "")))
-        if row is not None:
-            standing = row.state
-    statement = found.statement
-    if standing in ("suspended", "withdrawn"):
-        statement += f" The registry has {standing} it: something it descends from was revoked."
+            if row is not None:
+                standing, told = row.state, _told(session, row)
+    statement = found.statement + told
     return Seen(
         path=path.absolute(),
         integrity=str(found.integrity),
@@ -82,6 +81,22 @@ def _see(path: Path, trust: Trust, registry: Registry | None) -> Seen:
         standing=standing,
         statement=statement,
         lineage=found.lineage,
+    )
+
+
+def _told(session: Session, row: Output) -> str:
+    """What revocations did to an output; "" where none reached it."""
+    cause = revocations.touching(session, row.id)
+    if cause is None:
+        if row.state in (Standing.SUSPENDED, Standing.WITHDRAWN):
+            return f" The registry has {row.state} it."
+        return ""
+    which = f"revocation {cause.id[:16]}, {cause.ground}, effective {cause.effective[:10]}"
+    if row.state in (Standing.SUSPENDED, Standing.WITHDRAWN):
+        return f" The registry has {row.state} it: what it descends from was revoked ({which})."
+    return (
+        f" Something it descends from was revoked ({which}); it was made before that or under "
+        f"terms that outlive it, so the registry keeps it {row.state} and flags it."
     )
 
 

@@ -10,13 +10,19 @@ from pathlib import Path
 
 from picdeed.core.errors import BusyError, RunFailed
 from picdeed.core.events import Progress, silent
-from picdeed.diffusion.runfolder import is_running, read_json
+from picdeed.diffusion.runfolder import (
+    STOPPED,
+    is_running,
+    raise_if_asked_to_stop,
+    read_json,
+)
 
 POLL = 0.25
 
 
 def foreground(folder: Path, *, progress: Progress = silent) -> None:
-    """Train in the command's own process group and wait; RunFailed says why it ended.
+    """Train in the command's own process group and wait; RunFailed says why it ended, Stopped
+    that somebody asked for it.
 
     Raises BusyError while another living process trains the same folder.
     """
@@ -41,6 +47,8 @@ def foreground(folder: Path, *, progress: Progress = silent) -> None:
         process.wait()
         raise
     _tell(folder, progress)
+    if process.returncode == STOPPED:
+        raise_if_asked_to_stop(folder)
     if process.returncode != 0:
         raise RunFailed(
             f"Run {folder.name[:12]} ended without an adapter: {_why(folder, process.returncode)}",

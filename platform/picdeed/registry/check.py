@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from picdeed.core.errors import IntegrityError, UsageError
 from picdeed.core.ids import merkle_root
-from picdeed.registry import ledger
+from picdeed.registry import descent_edges, ledger
 from picdeed.registry.check_rows import check_rows, decode, streamed
 from picdeed.registry.heads import (
     Head,
@@ -26,6 +26,7 @@ from picdeed.registry.heads import (
     parse_head,
     signed_by,
 )
+from picdeed.registry.reports import check_reports
 from picdeed.registry.schema import covered_tables, metadata
 from picdeed.registry.tables import is_covered, json_value, table_for
 
@@ -111,6 +112,7 @@ def check_ledger(registry: Registry, head: Path | None = None) -> LedgerReport:
     sealed = _check_heads(known, public_key, chain, findings)
     if foreign is not None:
         _check_head(foreign, str(head), public_key, chain, findings)
+    _check_revocations(registry, findings)
     return LedgerReport(chain.events, rows, max(0, chain.last - sealed), findings.all())
 
 
@@ -204,6 +206,21 @@ def _check_schema(connection: sa.Connection, findings: _Findings) -> bool:
         if is_covered(name):
             findings.add(name, "schema", "The table does not belong here.")
     return whole
+
+
+def _check_revocations(registry: Registry, findings: _Findings) -> None:
+    """The signed reports, and the graph that a revocation walks: an edge less would hide things."""
+    try:
+        with registry.read() as session:
+            for revocation, message in check_reports(registry, session):
+                findings.add(revocation, "report", message)
+            for parent, child, relation in descent_edges.check(session):
+                edge = f"{parent[:16]} {relation} {child[:16]}"
+                findings.add("descent", "descent", f"The graph and its rows differ: {edge}.")
+    except (sa.exc.DBAPIError, IntegrityError, ValueError, TypeError) as error:
+        # Rows that cannot be read were named above; that they could not be compared is told too.
+        said = str(error).partition("\n")[0]
+        findings.add("descent", "descent", f"The descent graph cannot be compared: {said}")
 
 
 def _walk(

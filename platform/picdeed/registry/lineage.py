@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from picdeed.registry import outputs, runs, snapshots, subjects
+from picdeed.registry import descent, subjects
 from picdeed.registry.datasets import Dataset, Member
 from picdeed.registry.decisions import Decision
 from picdeed.registry.outputs import Output
 from picdeed.registry.runs import Adapter, Run
 from picdeed.registry.similar import ClusterMember
 from picdeed.registry.snapshots import Snapshot, SnapshotMember, SnapshotRequest
-from picdeed.registry.tables import chunks
+from picdeed.registry.tables import Table, chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,6 @@ class Graph:
 
     nodes: tuple[Node, ...]
     edges: tuple[tuple[str, str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Descendants:
-    """Everything that came out of some pictures, each by id."""
-
-    snapshots: tuple[Snapshot, ...]
-    runs: tuple[Run, ...]
-    adapters: tuple[Adapter, ...]
-    outputs: tuple[Output, ...]
 
 
 _Text = InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
@@ -111,30 +101,21 @@ def graph(session: Session, subject: str, depth: int | None = None) -> Graph:
     return Graph(_nodes(session, ids), tuple(sorted(edges)))
 
 
-def descendants(session: Session, pictures: Collection[str]) -> Descendants:
-    """The snapshots that hold any of these pictures, and all that came out of those."""
-    frozen = snapshots.holding(session, pictures)
-    trained = runs.of_snapshots(session, [row.id for row in frozen])
-    return replace(from_runs(session, trained), snapshots=tuple(frozen))
-
-
-def from_runs(session: Session, trained: Sequence[Run]) -> Descendants:
-    """The runs themselves, their adapters, and what those drew."""
-    made = runs.adapters_of(session, [row.id for row in trained])
-    return replace(from_adapters(session, made), runs=tuple(trained))
-
-
-def from_adapters(session: Session, made: Sequence[Adapter]) -> Descendants:
-    """The adapters themselves and what they drew."""
-    drawn = outputs.of_adapters(session, [row.id for row in made])
-    return Descendants((), (), tuple(made), tuple(drawn))
-
-
-def from_base(session: Session, base: str) -> Descendants:
-    """Every run on a base (an id), and all that the base drew, with an adapter or alone."""
-    trained = session.scalars(sa.select(Run).where(Run.base_id == base).order_by(Run.id)).all()
-    drawn = session.scalars(sa.select(Output).where(Output.base_id == base).order_by(Output.id))
-    return replace(from_runs(session, trained), outputs=tuple(drawn))
+def rows(session: Session, ids: Collection[str]) -> dict[str, Table]:
+    """The rows behind whole ids of any kind; what the registry does not hold is missing."""
+    by_kind: dict[str, list[str]] = {}
+    for one in sorted(ids):
+        by_kind.setdefault(subjects.kind_of(one), []).append(one)
+    found: dict[str, Table] = {}
+    for kind, listed in by_kind.items():
+        model = subjects.MODELS.get(kind)
+        if model is None:
+            continue
+        key = sa.inspect(model).primary_key[0]
+        for part in chunks(listed):
+            here = session.scalars(sa.select(model).where(key.in_(part)))
+            found.update({row.id: row for row in here})  # type: ignore[attr-defined]
+    return found
 
 
 def _step(
@@ -154,25 +135,18 @@ def _step(
                 wanted = wanted.where(relation.only)
             for source, target in session.execute(wanted):
                 yield str(source), str(target), relation.word
+    for row in descent.recorded(session, front):
+        if (row.parent_id if downstream else row.child_id) in front:
+            yield row.parent_id, row.child_id, row.relation
 
 
 def _nodes(session: Session, ids: Collection[str]) -> tuple[Node, ...]:
-    by_kind: dict[str, list[str]] = {}
-    for one in sorted(ids):
-        by_kind.setdefault(subjects.kind_of(one), []).append(one)
-    nodes: list[Node] = []
-    for kind, listed in by_kind.items():
-        model = subjects.MODELS.get(kind)
-        if model is None:
-            continue
-        key = sa.inspect(model).primary_key[0]
-        for part in chunks(listed):
-            rows = session.scalars(sa.select(model).where(key.in_(part)))
-            nodes.extend(_node(kind, row) for row in rows)
-    return tuple(sorted(nodes, key=lambda node: node.id))
+    found = rows(session, ids)
+    return tuple(_node(one, found.get(one)) for one in sorted(ids))
 
 
-def _node(kind: str, row: object) -> Node:
+def _node(identity: str, row: object) -> Node:
+    kind = subjects.kind_of(identity)
     label = ""
     for name in ("name", "media_type", "verdict", "prompt", "kind", "ground", "license"):
         label = label or str(getattr(row, name, "") or "")
@@ -182,4 +156,4 @@ def _node(kind: str, row: object) -> Node:
         label = f"{row.steps} steps, seed {row.seed}"
     if isinstance(row, Dataset):
         label = row.name
-    return Node(str(row.id), subjects.WORDS[kind], label, str(getattr(row, "state", "")))  # type: ignore[attr-defined]
+    return Node(identity, subjects.WORDS.get(kind, kind), label, str(getattr(row, "state", "")))

@@ -67,13 +67,26 @@ class SnapshotRequest(Table, kw_only=True):
 
 def leaf(picture_sha256: str, caption: str | None, license: str) -> bytes:  # noqa: A002 - contract
     """Canonical JSON of one member: picture, caption (empty when none) and concluded licence."""
-    return canonical_json(
-        {
-            "caption_sha256": sha256((caption or "").encode()),
-            "license": license,
-            "picture_sha256": picture_sha256,
-        }
-    )
+    return _leaf(picture_sha256, sha256((caption or "").encode()), license)
+
+
+def leaf_of(row: SnapshotMember) -> bytes:
+    """The leaf of a frozen member from its hashes: an erased caption changes no root."""
+    return _leaf(row.picture_id.removeprefix("img_"), row.caption_sha256, row.license)
+
+
+def caption_holds(row: SnapshotMember) -> bool:
+    """Whether the caption is the one that was hashed, or was erased."""
+    return row.caption is None or sha256(row.caption.encode()) == row.caption_sha256
+
+
+def _leaf(picture_sha256: str, caption_sha256: str, license: str) -> bytes:  # noqa: A002 - contract
+    named = {
+        "caption_sha256": caption_sha256,
+        "license": license,
+        "picture_sha256": picture_sha256,
+    }
+    return canonical_json(named)
 
 
 def root_of(leaves: Collection[bytes]) -> str:
