@@ -14,9 +14,10 @@ from picdeed.diffusion.latents import embeddings_of, latents_of
 from picdeed.diffusion.recipe import load_recipe
 from picdeed.flow import pipeline
 from picdeed.flow.erase import erase
+from picdeed.flow.foreign import matching
 from picdeed.flow.revoke import Ground
 from picdeed.flow.takeback import erase_picture
-from picdeed.flow.tombstones import export_tombstones, matching
+from picdeed.flow.tombstones import export_tombstones
 from picdeed.imaging.decode import decode, pixels_sha256
 from picdeed.imaging.fingerprints import ALGORITHM
 from picdeed.registry import claims, datasets, erasure, ledger, pictures, similar, snapshots
@@ -174,3 +175,13 @@ def test_copies_are_named_and_keep_their_bytes(frozen, tmp_path: Path) -> None:
     assert done.copies == (copy,)
     assert {one.id for one in fell.impact.pictures} == {picture, copy}
     assert registry.blobs.exists(copy[4:])
+
+
+def test_erased_bytes_do_not_come_back(filled: Registry, tmp_path: Path) -> None:
+    folder = tiny_pictures(tmp_path / "again", 8)
+    picture = pipeline.register(filled, folder, "drawings").ingested.pictures[0]
+    erase_picture(filled, picture.id, WHY)
+    done = pipeline.register(filled, folder, "drawings").ingested
+    assert [(one.path, one.reason) for one in done.refused] == [(picture.path, "erased")]
+    assert not filled.blobs.exists(picture.sha256)
+    assert picture.id not in {found.id for found in done.pictures}

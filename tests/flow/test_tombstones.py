@@ -12,9 +12,10 @@ from PIL import Image
 from picdeed.core.errors import IntegrityError, UsageError
 from picdeed.core.ids import canonical_json, hash_json
 from picdeed.flow import pipeline
+from picdeed.flow.foreign import matching
 from picdeed.flow.revoke import Ground
 from picdeed.flow.takeback import read_feed
-from picdeed.flow.tombstones import export_tombstones, matching, read_tombstones
+from picdeed.flow.tombstones import export_tombstones, read_tombstones
 from picdeed.imaging.decode import decode, pixels_sha256
 from picdeed.registry import claims, ledger, pictures, revocations, tombstones
 from picdeed.registry.heads import load_key
@@ -252,3 +253,12 @@ def test_a_picture_revoked_on_this_ground_is_not_revoked_again(
     assert (len(done.matches), fell) == (1, ())
     with reader.read() as session:
         assert len(revocations.all_revocations(session)) == 1
+
+
+def test_what_a_feed_revoked_comes_in_denied(feed: Path, tmp_path: Path) -> None:
+    late = tiny_registry(tmp_path / "late")
+    read_feed(late, feed, trust=True)
+    done = pipeline.register(late, tiny_pictures(tmp_path / "later", 8), "mine")
+    denied = [key for key, (_, said) in done.conclusions.items() if said["train"] == "DENY"]
+    assert len(denied) == 1
+    assert any("revoked in another registry" in warning for warning in done.ingested.warnings)

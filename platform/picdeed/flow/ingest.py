@@ -17,6 +17,7 @@ from picdeed.core.events import Event, Progress, silent
 from picdeed.core.ids import looks_like_id, sha256
 from picdeed.core.limits import DEFAULT, Limits
 from picdeed.credentials.mining import read_store
+from picdeed.flow.foreign import matching
 from picdeed.flow.statements import Given, batch_claims, item_claims
 from picdeed.imaging import metadata
 from picdeed.imaging.decode import decode, pixels_sha256
@@ -26,7 +27,7 @@ from picdeed.imaging.thumbs import thumbnail
 from picdeed.registry import claims as claim_rows
 from picdeed.registry import datasets, ledger, pictures
 from picdeed.registry.datasets import Dataset, Member
-from picdeed.registry.pictures import Picture
+from picdeed.registry.pictures import Picture, PictureState
 from picdeed.registry.session import Registry, Session, utc_now
 from picdeed.registry.similar import Fingerprint
 from picdeed.registry.tables import Table, fresh
@@ -213,6 +214,9 @@ def _write(inward: _Inward, batch: list[_Read], *, dry_run: bool) -> None:
     registry = inward.registry
     with registry.read() as session:
         before = pictures.by_ids(session, [one.found.id for one in batch])
+        for one in batch:
+            _warn_of_tombstones(session, one, inward)
+    batch = [one for one in batch if not _was_erased(one, before, inward)]
     for one in batch:
         if one.found.id in before or one.found.id in inward.registered:
             inward.known += 1
@@ -235,6 +239,24 @@ def _write(inward: _Inward, batch: list[_Read], *, dry_run: bool) -> None:
             counted = Counter(type(row).__tablename__ for row in rows)
             payload = {"dataset": inward.dataset, "rows": dict(counted)}
             ledger.write(session, Event.INGEST_PICTURES, payload, rows)
+
+
+def _warn_of_tombstones(session: Session, one: _Read, inward: _Inward) -> None:
+    """What a feed revoked elsewhere comes in with that as a claim, and so denied."""
+    claim = matching(session, one.found.sha256, one.fingerprint.pixels_sha256)
+    if claim is not None:
+        one.claims.append(claim)
+        inward.warnings.append(f"{one.found.path}: revoked in another registry: {claim.note}")
+
+
+def _was_erased(one: _Read, before: Mapping[str, Picture], inward: _Inward) -> bool:
+    """Bytes that somebody had erased do not come back by being found again."""
+    known = before.get(one.found.id)
+    if known is None or known.state != PictureState.ERASED:
+        return False
+    said = "these bytes were erased here on request; nothing of them was kept"
+    inward.refused.append(Refusal(one.found.path, "erased", said))
+    return True
 
 
 def _new_rows(session: Session, dataset: str, batch: list[_Read]) -> list[Table]:

@@ -18,6 +18,7 @@ from picdeed.core.errors import IntegrityError, UsageError
 from picdeed.core.events import Event
 from picdeed.core.ids import canonical_json, hash_json, sha256_file
 from picdeed.core.moments import moment
+from picdeed.flow.foreign import tombstone_claim
 from picdeed.flow.grounds import Ground
 from picdeed.registry import claims as claim_rows
 from picdeed.registry import ledger, pictures, revocations, tombstones
@@ -26,9 +27,7 @@ from picdeed.registry.session import Registry, Session, utc_now
 from picdeed.registry.signed import fingerprint, sign_document, verify_document
 from picdeed.registry.tables import Table, fresh
 from picdeed.registry.tombstones import SCHEMA, Entry, Tombstone
-from picdeed.rights.claims import Claim, ClaimKind, ClaimSource, ClaimStatus
 
-PARSER = "picdeed.tombstones/1"
 LONGEST_LINE = 4_096
 MOST_ENTRIES = 5_000_000
 _HEX = frozenset("0123456789abcdef")
@@ -127,22 +126,6 @@ def read_tombstones(
             payload = {"feed": feed.header["feed"], "claims": len(said)}
             ledger.write(session, Event.TOMBSTONES_READ, payload, said)
     return done
-
-
-def matching(session: Session, digest: str, pixels: str | None = None) -> Claim | None:
-    """The opt-out that a known feed, our own included, puts on a picture that arrives.
-
-    `digest` is the SHA-256 of its file, `pixels` that of its pixels (imaging.decode). None when
-    no feed names it.
-    """
-    hashes = [
-        tombstones.salted(salt, one)
-        for _, salt in tombstones.salts(session)
-        for one in (digest, pixels)
-        if one
-    ]
-    found = tombstones.with_hashes(session, hashes)
-    return _claim(found[0], digest) if found else None
 
 
 def _read(session: Session, path: Path, own: str, *, trust: bool) -> _Feed:
@@ -321,21 +304,8 @@ def _pending(session: Session, matches: Sequence[Match]) -> tuple[Match, ...]:
 def _claim_row(session: Session, own: str, match: Match, feed: _Feed) -> Table:
     row = tombstones.at(session, feed.header["feed"], match.seq)
     assert row is not None and row.feed != own  # noqa: S101, PT018 - written just before
-    claim = _claim(row, match.picture.removeprefix("img_"))
+    claim = tombstone_claim(row, match.picture.removeprefix("img_"))
     return claim_rows.new_claim(match.picture, **{**claim.as_json(), "observed_at": utc_now()})
-
-
-def _claim(row: Tombstone, digest: str) -> Claim:
-    by = "file" if row.file_hash == tombstones.salted(row.salt, digest) else "pixels"
-    return Claim(
-        ClaimSource.SITE_FILE,
-        ClaimKind.OPT_OUT,
-        f"tombstone {row.seq} of {row.feed}: {row.entry_hash}",
-        "tombstone",
-        ClaimStatus.PARSED,
-        PARSER,
-        f"{row.ground} since {row.effective[:10]}, the same {by}; feed {row.feed[:16]}",
-    )
 
 
 def _broken(path: Path, why: str) -> IntegrityError:
