@@ -13,11 +13,15 @@ from PIL import Image
 
 from picdeed.core.errors import Denied, RunFailed, UsageError
 from picdeed.diffusion.recipe import Recipe, load_recipe
+from picdeed.flow import credential as crediting
 from picdeed.flow import pipeline
-from picdeed.flow.generate import MOST
+from picdeed.flow.credential import credential
+from picdeed.flow.generate import MOST, generate
 from picdeed.jobs import launch
-from picdeed.registry import snapshots
+from picdeed.registry import snapshots, subjects
+from picdeed.registry.runs import Run
 from picdeed.registry.session import Registry, open_registry
+from picdeed.rights.claims import ClaimKind
 from picdeed.rights.verdict import Use
 from picdeed.testing import tiny_pictures, tiny_registry
 
@@ -233,6 +237,56 @@ def test_a_takedown_reaches_everything_below(lived: Registry, lived_once: Life) 
     assert pipeline.audit(lived, pipeline.trust_of(lived)).ok
     again = pipeline.withdraw(lived, target, pipeline.Ground.TAKEDOWN)
     assert again.revocation == done.revocation
+
+
+def test_what_was_drawn_before_a_takedown_is_not_released_after_it(
+    lived: Registry, lived_once: Life, tmp_path: Path
+) -> None:
+    held = generate(lived, lived_once.run, pipeline.Wish("a late star", steps=1)).outputs
+    pipeline.withdraw(lived, member(lived, lived_once.snapshot), pipeline.Ground.TAKEDOWN)
+    with pytest.raises(Denied, match="suspended"):
+        credential(lived, held, pipeline.identity_of(lived), tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*.png"))
+
+
+def test_a_takedown_while_it_is_signed_keeps_it_in(
+    lived: Registry, lived_once: Life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = generate(lived, lived_once.run, pipeline.Wish("a late star", steps=1)).outputs
+    real = crediting.sign
+
+    def slow(*signing: object) -> object:
+        pipeline.withdraw(lived, member(lived, lived_once.snapshot), pipeline.Ground.TAKEDOWN)
+        return real(*signing)
+
+    monkeypatch.setattr(crediting, "sign", slow)
+    with pytest.raises(Denied, match="suspended"):
+        credential(lived, held, pipeline.identity_of(lived), tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*.png"))
+
+
+def test_a_revoked_base_draws_nothing(lived: Registry) -> None:
+    pipeline.withdraw(lived, "sprig", pipeline.Ground.TAKEDOWN)
+    with pytest.raises(Denied, match="sprig was revoked"):
+        pipeline.publish(lived, "sprig", pipeline.Wish("a star", steps=1))
+
+
+def test_an_unfinished_run_goes_on_under_the_decision_of_today(lived: Registry) -> None:
+    frozen = pipeline.freeze(lived, "drawings").snapshot
+    queued = pipeline.fine_tune(lived, frozen, "sprig", recipe("steps=1"), None)
+    with lived.read() as session:
+        old = subjects.require(session, Run, queued.run).decision_id
+    said = {ClaimKind.LICENSE: "CC-BY-4.0"}
+    pipeline.claim(lived, pipeline.rules(), "drawings", said, pipeline.Saying(by="Eve"))
+    done = pipeline.resume(lived, queued.run, launch.foreground)
+    assert done.state == "succeeded"
+    with lived.read() as session:
+        assert subjects.require(session, Run, queued.run).decision_id != old
+    said = {ClaimKind.LICENSE: "CC-BY-NC-4.0"}
+    other = pipeline.fine_tune(lived, frozen, "sprig", recipe("steps=3"), None)
+    pipeline.claim(lived, pipeline.rules(), "drawings", said, pipeline.Saying(by="Eve"))
+    with pytest.raises(Denied):
+        pipeline.resume(lived, other.run, launch.foreground)
 
 
 def test_a_later_opt_out_leaves_lawful_adapters_good(lived: Registry, lived_once: Life) -> None:

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import picdeed
-from picdeed.core.errors import IntegrityError
+from picdeed.core.errors import Denied, IntegrityError
 from picdeed.core.events import Event, Progress, silent
 from picdeed.core.ids import sha256
 from picdeed.credentials.keys import Identity
 from picdeed.credentials.manifest import OutputFacts, output_manifest
 from picdeed.credentials.sign import sign
 from picdeed.flow.notices import lay_beside
-from picdeed.registry import ledger, snapshots, subjects
+from picdeed.registry import ledger, revocations, snapshots, subjects
 from picdeed.registry.bases import Base
 from picdeed.registry.outputs import Output
 from picdeed.registry.runs import Adapter, Run, Standing
@@ -87,6 +87,8 @@ def _sign(registry: Registry, row: Output, identity: Identity) -> Output:
     registry.blobs.put(signed.data)
     with registry.write() as session:
         done = subjects.require(session, Output, row.id)
+        if done.state != Standing.HELD:  # revoked, or released by another, while it was signed
+            return done
         done.sha256 = signed.sha256
         done.state = Standing.GOOD
         done.manifest_label = signed.manifest
@@ -126,7 +128,16 @@ def _facts(registry: Registry, row: Output) -> OutputFacts:
 
 
 def _release(registry: Registry, row: Output, folder: Path) -> Released:
-    """A copy of the signed bytes under a name that a person can read."""
+    """A copy of the signed bytes under a name that a person can read; Denied when it fell."""
+    if row.state != Standing.GOOD:
+        with registry.read() as session:
+            cause = revocations.touching(session, row.id)
+        raise Denied(
+            f"Output {row.id[:12]} is {row.state}: what it descends from was revoked. No copy was "
+            "written.",
+            hint=f"picdeed lineage {row.id[:12]} shows what it descends from.",
+            revocation=cause.id if cause else None,
+        )
     if row.sha256 is None or not registry.blobs.verify(row.sha256):
         raise IntegrityError(
             f"The signed bytes of {row.id[:12]} are damaged; no copy was written.",

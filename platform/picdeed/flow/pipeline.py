@@ -34,7 +34,7 @@ from picdeed.flow.remove import Removed, remove
 from picdeed.flow.revoke import Ground, Revoked, revoke
 from picdeed.flow.snapshot import Query, Snapshotted, snapshot
 from picdeed.flow.statements import Given
-from picdeed.flow.train import Launch, Trained, finish, prepare, show, train
+from picdeed.flow.train import Launch, Trained, finish, prepare, rebind, show, train
 from picdeed.flow.verify import Verified, verify
 from picdeed.flow.why import Why, why
 from picdeed.registry import bases, decisions, subjects
@@ -248,24 +248,23 @@ def _require_same(
 def resume(registry: Registry, run: str, launch: Launch, *, progress: Progress = silent) -> Trained:
     """Go on with a run from its last checkpoint; a finished one is returned as it is.
 
-    An unfinished one is gated again: raises Denied or NeedsReview.
+    An unfinished one is gated again, under the decision of today: raises Denied or NeedsReview.
     """
     with registry.read() as session:
         row = subjects.require(session, Run, run)
         old = subjects.require(session, decisions.Decision, row.decision_id)
     if row.state != RunState.SUCCEEDED:
-        uses = [Use(use) for use in old.uses]
-        require_open(
-            judge(
-                registry,
-                row.snapshot_id,
-                row.base_id,
-                uses,
-                profile=old.profile,
-                commercial=old.commercial,
-                progress=progress,
-            )
+        gated = judge(
+            registry,
+            row.snapshot_id,
+            row.base_id,
+            [Use(use) for use in old.uses],
+            profile=old.profile,
+            commercial=old.commercial,
+            progress=progress,
         )
+        require_open(gated)
+        rebind(registry, row.id, gated.decision)
     return finish(registry, run, launch, progress=progress)
 
 

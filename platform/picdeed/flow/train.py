@@ -191,6 +191,22 @@ def _require_going(session: Session, row: Run) -> None:
     _require_live(session, subjects.require(session, Decision, row.decision_id))
 
 
+def rebind(registry: Registry, run: str, decision: str) -> None:
+    """Let an unfinished run go on under a decision that took its old one's place.
+
+    The new one must be about the same snapshot and base; it is asked again when the run goes on.
+    """
+    with registry.write() as session:
+        row = subjects.require(session, Run, run)
+        new = subjects.require(session, Decision, decision)
+        if (new.snapshot_id, new.base_id) != (row.snapshot_id, row.base_id):
+            raise ValueError(f"{decision} is about another snapshot or base than {run}")
+        if row.state != RunState.SUCCEEDED and row.decision_id != new.id:
+            row.decision_id = new.id
+            payload = {"run": row.id, "decision": new.id}
+            ledger.write(session, Event.TRAIN_STARTED, payload, [row])
+
+
 def finish(registry: Registry, run: str, launch: Launch, *, progress: Progress = silent) -> Trained:
     """Take a recorded run to its end, from its last checkpoint, and record what came out."""
     with registry.read() as session:

@@ -40,13 +40,13 @@ def checked(  # noqa: PLR0917 - all of them make the record
     return Claim(source, kind, raw, what, ClaimStatus.PARSED, parser, note, observed_at=at)
 
 
-def unanswered(source: ClaimSource, what: str, url: str, at: str, status: int, note: str) -> Claim:
-    """`what` was asked at `at` and the server failed: REVIEW until it is asked again and answers."""
+def unanswered(  # noqa: PLR0917 - all of them make the record
+    source: ClaimSource, what: str, url: str, at: str, status: int, note: str
+) -> Claim:
+    """`what` was asked at `at` and the server failed: REVIEW until it is asked and answers."""
     raw = canonical_json({"url": url, "at": at, "status": status}).decode()
     kind = ClaimKind.CHECKED
-    return Claim(
-        source, kind, raw, what, ClaimStatus.UNREADABLE, "signals/1", note, observed_at=at
-    )
+    return Claim(source, kind, raw, what, ClaimStatus.UNREADABLE, "signals/1", note, observed_at=at)
 
 
 def path_of(url: str) -> str:
