@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from picdeed.imaging.clusters import PairOf, cluster
+from picdeed.imaging.clusters import PairOf, PartOf, cluster, parts
 from picdeed.imaging.verify import PairKind
 
 NEAR, SAME, VARIANT = PairKind.NEAR, PairKind.SAME_PIXELS, PairKind.VARIANT
@@ -25,6 +25,27 @@ def test_a_chain_is_split_around_its_representatives():
     # a~b~c~d: a and d were never found alike, and must not come together through b and c.
     found = cluster("abcd", pairs(NEAR, "ab", "bc", "cd"))
     assert shown(found) == [("near", "ab", "a"), ("near", "cd", "c")]
+
+
+def test_a_second_test_may_admit_what_hangs_together_and_nothing_else():
+    given = pairs(NEAR, "ab", "bc", "cd", "xy")
+    admits = {("a", "c"), ("a", "x")}
+    found = cluster("abcdxy", given, within=lambda head, node: (head, node) in admits)
+    # x is no neighbour of a's neighbours; d is not admitted, and alone.
+    assert shown(found) == [("near", "abc", "a"), ("near", "xy", "x")]
+
+
+def test_parts_have_a_direction_and_join_nothing():
+    given = [
+        PairOf("a", "b", PairKind.CROP_OF, 0.1),
+        PairOf("b", "a", PairKind.CONTAINS, 0.1),
+        PairOf("b", "c", PairKind.CONTAINS, 0.1),
+        PairOf("a", "z", PairKind.CROP_OF, 0.1),
+    ]
+    assert cluster("abc", given) == ()
+    assert parts("abc", given) == (PartOf("a", "b"), PartOf("c", "b"))
+    joined = cluster("abcd", [*given, *pairs(NEAR, "bd")])
+    assert shown(joined) == [("near", "bd", "b")]
 
 
 def test_the_rank_chooses_the_representative():

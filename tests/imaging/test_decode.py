@@ -119,6 +119,41 @@ def test_a_file_whose_end_was_never_written_is_refused(photo, encode, form):
     assert reason(data[:half] + bytes(len(data) - half)) in ("truncated", "broken")
 
 
+@pytest.mark.parametrize("at_least", [None, 40, 100])
+@pytest.mark.parametrize("orientation", [1, 6, 8])
+def test_a_scaled_decode_tells_the_true_size(photo, encode, at_least, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = decode(encode(photo(1, 640, 400), "JPEG", exif=exif), at_least=at_least)
+    size = (640, 400) if orientation == 1 else (400, 640)
+    assert (picture.width, picture.height) == size
+    scale = {None: 1, 40: 8, 100: 4}[at_least]
+    assert picture.image.size == tuple(side // scale for side in size)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_blocks": 3}],
+    ids=str,
+)
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.75, 0.9, 0.97, 0.995])
+def test_a_scaled_decode_refuses_what_is_cut(photo, encode, options, share):
+    data = encode(photo(3, 640, 480), "JPEG", **options)
+    assert decode(data, at_least=60).image.width == (640 if "progressive" in options else 80)
+    cut = data[: int(len(data) * share)]
+    for given in (cut, cut + b"\xff\xd9", cut + bytes(len(data) - len(cut))):
+        with pytest.raises(UnreadablePicture) as caught:
+            decode(given, at_least=60)
+        assert caught.value.reason in ("truncated", "broken")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_other_formats_are_decoded_whole_at_any_size(photo, encode, form):
+    picture = decode(encode(photo(1), form), at_least=32)
+    assert (picture.width, picture.height) == (320, 240)
+    assert picture.image.size == ((80, 60) if form == "JPEG" else (320, 240))
+
+
 def test_only_the_first_frame_of_an_animation_counts(encode):
     frames = [Image.new("RGB", (30, 20), colour) for colour in ("red", "lime", "blue")]
     for form in ("GIF", "WEBP", "PNG", "AVIF"):

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import time
+
 import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from picdeed.imaging.neighbours import _plan, components, distances, pairs_within
+from picdeed.imaging.join import Engine, available
+from picdeed.imaging.neighbours import (
+    components,
+    distances,
+    first_equal,
+    pairs_between,
+    pairs_within,
+)
 
 
 def brute(codes: np.ndarray, radius: int) -> set[tuple[int, int]]:
@@ -51,18 +60,97 @@ def code_sets(draw):
     return codes.reshape(n, words), draw(st.integers(0, 64 * words + 1))
 
 
-@given(code_sets())
+@pytest.fixture(params=available())
+def engine(request) -> Engine:
+    return request.param
+
+
+@given(code_sets(), st.sampled_from(available()))
 @settings(max_examples=150, deadline=None)
-def test_small_sets_equal_brute_force(drawn):
+def test_small_sets_equal_brute_force(drawn, engine):
     codes, radius = drawn
-    assert as_set(pairs_within(codes, radius)) == brute(codes, radius)
+    assert as_set(pairs_within(codes, radius, engine=engine)) == brute(codes, radius)
+
+
+@given(code_sets(), st.integers(0, 60), st.sampled_from(available()))
+@settings(max_examples=100, deadline=None)
+def test_two_sets_equal_brute_force(drawn, cut, engine):
+    codes, radius = drawn
+    queries, codes = codes[:cut], codes[cut:]
+    found = [tuple(row) for row in pairs_between(queries, codes, radius, engine=engine).tolist()]
+    assert found == sorted(set(found))
+    assert set(found) == {
+        (i, j)
+        for i in range(len(queries))
+        for j in range(len(codes))
+        if np.bitwise_count(queries[i] ^ codes[j]).sum() <= radius
+        and (queries[:i] != queries[i]).any(axis=1).all()
+        and (codes[:j] != codes[j]).any(axis=1).all()
+    }
+
+
+@pytest.mark.parametrize("radius", [4, 31, 49])
+@pytest.mark.parametrize("kind", ["one word shared", "few words", "few bits set", "two halves"])
+def test_skewed_codes_stay_exact(kind, radius, engine):
+    rng = np.random.default_rng(radius)
+    n = 1_500
+    codes = rng.integers(0, 2**64, (n, 4), dtype=np.uint64)
+    if kind == "one word shared":
+        codes[: 4 * n // 5, 0] = 12345
+    elif kind == "few words":
+        codes = rng.choice(rng.integers(0, 2**64, 12, dtype=np.uint64), (n, 4))
+    elif kind == "few bits set":
+        codes = np.zeros((n, 4), dtype=np.uint64)
+        for _ in range(20):
+            bit = rng.integers(0, 256, n)
+            codes[np.arange(n), bit // 64] |= np.uint64(1) << (bit % 64).astype(np.uint64)
+    else:
+        codes[: n // 2] = 0
+        codes[n // 2 :, 1:] = 2**64 - 1
+    first = first_equal(codes)
+    heads = np.flatnonzero(first == np.arange(n))
+    left, right = np.triu_indices(len(heads), 1)
+    near = distances(codes[heads], left, right) <= radius
+    wanted = {*zip(heads[left[near]].tolist(), heads[right[near]].tolist(), strict=True)}
+    wanted |= {(int(first[i]), i) for i in range(n) if first[i] != i}
+    assert as_set(pairs_within(codes, radius, engine=engine)) == wanted
+
+
+def test_most_codes_sharing_a_word_is_no_quadratic_work(engine):
+    """80 % with one word in common, 32 million pairs of them: a bucket of all would take minutes."""
+    rng = np.random.default_rng(8)
+    n = 10_000 if engine is Engine.NUMPY else 60_000
+    codes = rng.integers(0, 2**64, (n, 4), dtype=np.uint64)
+    codes[: 4 * n // 5, 0] = 7
+    codes[1] = codes[0]
+    codes[2] = codes[0] ^ np.uint64(1)
+    began = time.process_time()
+    pairs = pairs_within(codes, 31, engine=engine)
+    assert time.process_time() - began < 20
+    assert {(0, 1), (0, 2)} <= as_set(pairs)
+    assert len(pairs) < 10
+
+
+def test_the_number_of_threads_does_not_matter(engine):
+    rng = np.random.default_rng(1)
+    codes = rng.integers(0, 2**64, (1_500, 4), dtype=np.uint64)
+    codes[700:] = codes[:800] ^ np.uint64(5)
+    once = pairs_within(codes, 31, threads=1, engine=engine)
+    assert len(once) > 500
+    for threads in (2, 3, 40):
+        assert np.array_equal(pairs_within(codes, 31, threads=threads, engine=engine), once)
+
+
+def test_too_many_pairs_are_refused_instead_of_filling_the_memory(engine):
+    codes = np.arange(2_000, dtype=np.uint64).reshape(-1, 1)
+    with pytest.raises(OverflowError, match="more than 1,000 pairs within 11 bits"):
+        pairs_within(codes, 11, engine=engine, most=1_000)
 
 
 @pytest.mark.parametrize(("words", "radius"), [(1, 1), (1, 4), (1, 10), (4, 8), (4, 31)])
-def test_the_bucketed_join_misses_and_invents_nothing(words, radius):
+def test_the_bucketed_join_misses_and_invents_nothing(words, radius, engine):
     rng = np.random.default_rng(words * 100 + radius)
     n = 2_500
-    assert _plan(n, 64 * words, radius), "this size must go through the buckets"
     codes = rng.integers(0, 2**64, (n, words), dtype=np.uint64)
     for near in range(1, n, 3):  # a copy of the code before, with up to radius + 2 flips
         codes[near] = codes[near - 1]
@@ -77,13 +165,14 @@ def test_the_bucketed_join_misses_and_invents_nothing(words, radius):
     head = is_first[left] & is_first[right] & (apart <= radius)
     star = is_first[left] & ~is_first[right] & (apart == 0)
     wanted = np.stack((left, right), axis=1)[head | star]
-    assert np.array_equal(pairs_within(codes, radius), wanted)
+    assert np.array_equal(pairs_within(codes, radius, engine=engine), wanted)
     assert len(wanted) > n // 10
 
 
-def test_one_code_many_times_is_a_star_and_no_explosion():
-    codes = np.full((100_000, 4), 7, dtype=np.uint64)
-    pairs = pairs_within(codes, 31)
+@pytest.mark.parametrize("value", [0, 7, 2**64 - 1])
+def test_one_code_many_times_is_a_star_and_no_explosion(value, engine):
+    codes = np.full((100_000, 4), value, dtype=np.uint64)
+    pairs = pairs_within(codes, 31, engine=engine)
     assert np.array_equal(pairs[:, 1], np.arange(1, 100_000))
     assert not pairs[:, 0].any()
 
@@ -101,6 +190,8 @@ def test_what_is_no_set_of_codes_is_refused():
         pairs_within(np.zeros(3, dtype=np.uint64), 1)
     with pytest.raises(ValueError, match="negative"):
         pairs_within(np.zeros((3, 1), dtype=np.uint64), -1)
+    with pytest.raises(ValueError, match="words"):
+        pairs_between(np.zeros((3, 1), dtype=np.uint64), np.zeros((3, 4), dtype=np.uint64), 1)
 
 
 @given(

@@ -12,6 +12,7 @@ from picdeed.core.ids import sha256
 from picdeed.registry import (
     bases,
     claims,
+    codes,
     conclusions,
     datasets,
     decisions,
@@ -273,6 +274,27 @@ def rows_of(life: SimpleNamespace) -> list:
             effective=AT,
             entry_hash="2" * 64,
             read_at=AT,
+        ),
+        *(
+            codes.CodeRow(
+                picture_id=p.id,
+                algorithm="pdq256/1",
+                turned="0" * 512,
+                trim_box=[0, 0, 3, 4],
+                quality=80,
+                colours="0" * 384,
+                created_at=AT,
+            )
+            for p in (life.a, life.b)
+        ),
+        codes.PairDecision(
+            id=codes.decision_id(life.a.sha256, life.b.sha256, "merge", None, AT),
+            a=min(life.a.sha256, life.b.sha256),
+            b=max(life.a.sha256, life.b.sha256),
+            verdict="merge",
+            by="Eve",
+            because="seen",
+            recorded_at=AT,
         ),
         descent.Derivation(
             child_id=life.b.id, parent_id=life.a.id, relation="crop-of", recorded_at=AT

@@ -2,6 +2,7 @@
 
 from picdeed.cli import (
     around,
+    duplicates,
     keep,
     look,
     revoke,
@@ -11,4 +12,15 @@ from picdeed.cli import (
 )  # importing them registers their commands
 from picdeed.cli.app import app, main
 
-__all__ = ["app", "around", "keep", "look", "main", "revoke", "rights", "signals", "stages"]
+__all__ = [
+    "app",
+    "around",
+    "duplicates",
+    "keep",
+    "look",
+    "main",
+    "revoke",
+    "rights",
+    "signals",
+    "stages",
+]

@@ -19,6 +19,7 @@ class Event(StrEnum):
     LICENSE_CONCLUDED = "license.concluded"
     DEDUP_FINGERPRINTED = "dedup.fingerprinted"
     DEDUP_CLUSTERED = "dedup.clustered"
+    DEDUP_DECIDED = "dedup.decided"
     SNAPSHOT_FROZEN = "snapshot.frozen"
     SNAPSHOT_REQUESTED = "snapshot.requested"
     GATE_DECIDED = "gate.decided"

@@ -83,6 +83,8 @@ def _remove_files(registry: Registry, row: Picture, runs: Sequence[Run]) -> int:
     thumbnail = registry.thumbnail(row.sha256)
     count += thumbnail.is_file()
     thumbnail.unlink(missing_ok=True)
+    for corners in (registry.cache / "corners").glob(f"*/{row.sha256}.npz"):
+        corners.unlink()
     cache = registry.cache / "latents"
     forget(cache, row.id)
     forget_embeddings(cache)

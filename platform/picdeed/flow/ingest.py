@@ -18,14 +18,17 @@ from picdeed.core.ids import looks_like_id, sha256
 from picdeed.core.limits import DEFAULT, Limits
 from picdeed.credentials.mining import read_store
 from picdeed.flow.foreign import matching
+from picdeed.flow.likeness import row_of
 from picdeed.flow.statements import Given, batch_claims, item_claims
 from picdeed.imaging import metadata
+from picdeed.imaging.codes import code_of
 from picdeed.imaging.decode import decode, pixels_sha256
 from picdeed.imaging.fingerprints import fingerprint
 from picdeed.imaging.sniff import is_picture
 from picdeed.imaging.thumbs import thumbnail
 from picdeed.registry import claims as claim_rows
 from picdeed.registry import datasets, ledger, pictures
+from picdeed.registry.codes import CodeRow
 from picdeed.registry.datasets import Dataset, Member
 from picdeed.registry.pictures import Picture, PictureState
 from picdeed.registry.session import Registry, Session, utc_now
@@ -83,6 +86,7 @@ class _Read:
     picture: Picture
     thumbnail: bytes
     fingerprint: Fingerprint
+    code: CodeRow
     claims: list[Claim]
     caption: str
     place: str
@@ -203,6 +207,7 @@ def _read(item: Item, inward: _Inward, shared: Sequence[Claim]) -> _Read:
             pixels_sha256=pixels_sha256(decoded.image),
             created_at=now,
         ),
+        code=row_of(picture, code_of(decoded.image), now),
         claims=[*claims, *shared],
         caption=(item.caption or "")[: inward.limits.caption_chars],
         place=item.relative,
@@ -266,7 +271,7 @@ def _new_rows(session: Session, dataset: str, batch: list[_Read]) -> list[Table]
     rows: list[Table] = [Dataset(id=home, name=dataset, created_at=now)]
     for one in batch:
         picture = one.found.id
-        rows += [one.picture, one.fingerprint]
+        rows += [one.picture, one.fingerprint, one.code]
         rows.append(pictures.new_occurrence(picture, home, one.place, one.found.path, seen_at=now))
         rows.append(Member(dataset_id=home, picture_id=picture, caption=one.caption, added_at=now))
         rows += [

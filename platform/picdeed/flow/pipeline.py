@@ -23,6 +23,7 @@ from picdeed.flow.claims import Claimed, Saying, claim, elect
 from picdeed.flow.credential import Credentialed, credential
 from picdeed.flow.decided import Gated, list_decisions, require_open
 from picdeed.flow.dedup import Deduped, dedup, regroup
+from picdeed.flow.duplicates import Decided, decide_pair, list_decided
 from picdeed.flow.gate import gate
 from picdeed.flow.generate import Wish, generate
 from picdeed.flow.grants import Contract, GrantView, end, grant, list_grants
@@ -273,6 +274,7 @@ __all__ = [
     "Claimed",
     "Contract",
     "Credentialed",
+    "Decided",
     "Deduped",
     "Gated",
     "Given",
@@ -296,6 +298,7 @@ __all__ = [
     "bases_of",
     "claim",
     "datasets_of",
+    "decide_pair",
     "dedup",
     "elect",
     "end",
@@ -309,6 +312,7 @@ __all__ = [
     "judge",
     "judge_again",
     "license",
+    "list_decided",
     "list_decisions",
     "list_grants",
     "publish",

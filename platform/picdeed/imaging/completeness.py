@@ -20,10 +20,13 @@ _PIECE = bytes((i * 167 + 13) % 251 for i in range(256))
 _NOISE = _PIECE + b"".join(bytes((0xFF, 0xD0 + n)) + _PIECE for n in range(8))
 
 
-def why_incomplete(data: bytes, media_type: str, image: Image.Image) -> str:
+def why_incomplete(
+    data: bytes, media_type: str, image: Image.Image, at_least: int | None = None
+) -> str:
     """What is missing, as a clause for a message; empty when the file is whole.
 
-    `image` is what Pillow decoded from `data`, as the file has it (not yet turned upright).
+    `image` is what Pillow decoded from `data`, as the file has it (not yet turned upright);
+    `at_least` is the side for which a JPEG was scaled while it was decoded.
     """
     if media_type == "image/png":
         whole = any(kind == b"IEND" for kind, _ in png_chunks(data))
@@ -33,11 +36,11 @@ def why_incomplete(data: bytes, media_type: str, image: Image.Image) -> str:
     if media_type in ("image/webp", "image/avif"):
         return "it ends in zeros" if data.endswith(bytes(_ZERO_TAIL)) else ""
     if media_type == "image/jpeg":
-        return _why_jpeg(data, image)
+        return _why_jpeg(data, image, at_least)
     return ""
 
 
-def _why_jpeg(data: bytes, image: Image.Image) -> str:
+def _why_jpeg(data: bytes, image: Image.Image, at_least: int | None) -> str:
     segments = list(jpeg_segments(data))
     if not segments or segments[-1][0] != JPEG_EOI:
         return "its end marker is missing"
@@ -47,7 +50,7 @@ def _why_jpeg(data: bytes, image: Image.Image) -> str:
         return "its last scans are missing"
     return (
         ""
-        if _nothing_invented(data[: segments[-1][2]], image)
+        if _nothing_invented(data[: segments[-1][2]], image, at_least)
         else "its pixels end before the picture does"
     )
 
@@ -65,11 +68,13 @@ def _every_scan_there(frame: bytes, scans: list[bytes]) -> bool:
     return not wanted
 
 
-def _nothing_invented(scans: bytes, image: Image.Image) -> bool:
+def _nothing_invented(scans: bytes, image: Image.Image, at_least: int | None) -> bool:
     """Whether a JPEG, given up to its end marker, has all its pixels; libjpeg only warns.
 
     Noise is put between the scan and the end marker. A decoder that has all its pixels steps
     over it; one that still misses some takes it for pixels, and the picture changes.
     """
     noisy = Image.open(io.BytesIO(scans + _NOISE + b"\xff\xd9"), formats=["JPEG"])
+    if at_least is not None:
+        noisy.draft(None, (at_least, at_least))
     return ImageChops.difference(noisy, image).getbbox() is None

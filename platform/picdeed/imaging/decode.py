@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from picdeed.core import ids
 from picdeed.core.errors import UnreadablePicture
@@ -35,6 +35,8 @@ __all__ = ["Decoded", "decode", "flatten", "pixels_sha256", "to_rgb"]
 # Below this many pixels a picture is cheap whatever it promises per byte, and blank pictures
 # compress without bound (a white megapixel in WebP is 50 bytes).
 _BOMB_FROM_PIXELS = 16_777_216
+
+_ON_THEIR_SIDE = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 # What Pillow's parsers and codecs raise on hostile bytes, found by fuzzing. Warnings are in it
 # because a picture about which Pillow warns is not one to build evidence on.
@@ -67,21 +69,36 @@ class Decoded:
     height: int
 
 
-def decode(data: bytes, limits: Limits = DEFAULT) -> Decoded:
+def decode(data: bytes, limits: Limits = DEFAULT, *, at_least: int | None = None) -> Decoded:
     """The first frame of a picture file, EXIF orientation applied, as RGB or RGBA.
 
     Raises UnreadablePicture (reasons above). Sizes are checked in the header, before a pixel is
     decoded. Colour profiles are not applied: pixels are taken as sRGB.
+
+    With `at_least`, `image` may be smaller than `width` x `height`, its sides not below
+    `at_least` pixels: a JPEG of one scan is scaled by 1/2, 1/4 or 1/8 while it is decoded. It
+    is refused as ever, but for a file that lost only fine detail of its last 16 pixels: what
+    enters the registry is decoded whole.
     """
     media_type = _recognise(data, limits)
     with _refusals(media_type, limits):
         image = Image.open(io.BytesIO(data), formats=[DECODABLE[media_type]])
         _check_size(image.size, len(data), limits)
+        whole = image.size
+        # The later scans of a progressive file refine what a scaled decode does not look at, so
+        # that it would not notice that they are cut.
+        if media_type != "image/jpeg" or image.info.get("progressive"):
+            at_least = None
+        if at_least is not None:
+            image.draft(None, (at_least, at_least))
         image.load()
-        if why := why_incomplete(data, media_type, image):
+        if why := why_incomplete(data, media_type, image, at_least):
             raise UnreadablePicture("truncated", f"The {media_type} picture is incomplete: {why}.")
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _ON_THEIR_SIDE
         upright = _eight_bit(ImageOps.exif_transpose(image))
-    return Decoded(upright, media_type, upright.width, upright.height)
+    if image.size == whole:
+        return Decoded(upright, media_type, upright.width, upright.height)
+    return Decoded(upright, media_type, *(whole[::-1] if turned else whole))
 
 
 @contextmanager

@@ -1,87 +1,127 @@
-"""Are two pictures the same picture, the same drawing in other colours, or strangers?
+"""Are two pictures the same picture, a part of it, the same drawing in other colours, or strangers?
 
-Both are looked at on even grey, stretched to one square, at the detail that the smaller one
-still has (at most 64 x 64). `near` asks for four things at once: no part differs much, the whole
-differs little, the structure agrees, and the colours agree, or one of the two is a grey copy of
-the other. The thresholds lie between what was measured on re-encoded, resized and grey copies of
-photographs, prints and drawings and on the most alike drawings of one family; tests hold both.
+First small views are laid on each other, as they are, mirrored, turned, and without plain borders
+(`views`). Where they are near and no block differs at 512 pixels (`agree`), that is the answer.
+Else corners tell where one picture lies in the other (`align`), the blocks are compared there,
+and `classes` says what they are to each other. Pictures without corners and without likeness of
+their views are strangers: nothing was found, which is not a proof that nothing is there.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from picdeed.imaging import views
+from picdeed.imaging.agree import Agreement
+from picdeed.imaging.align import (
+    SIDE,
+    Alignment,
+    Corners,
+    align,
+    mirrored,
+    orb_corners,
+    sift_corners,
+)
+from picdeed.imaging.classes import PairKind, Review, judge
 from picdeed.imaging.decode import flatten, pixels_sha256
+from picdeed.imaging.edit_words import edit_words
+from picdeed.imaging.placing import Box, Pose, Whole, laid, poses, shared_part, trim_box
+
+__all__ = ["Comparison", "Look", "PairKind", "Review", "compare", "look"]
 
 Floats = NDArray[np.float32]
 
 _VIEW = 128
 _DETAIL = 64
 _LEAST_DETAIL = 16
-_PART, _COLOUR_PART = 4, 8  # sides of a part, of at most 64
-_LUMA_601: Floats = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-_LUMA_709: Floats = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
-
-# Copies measured: part 0.058, whole 0.019, colour 0.077, structure 0.91 (halving without a filter:
-# part 0.069). Strangers nearest to them, of 1,763 emoji: part 0.079 with colour 0.100, part 0.090
-# with colour 0.088, part 0.109 with less colour. Grey copies measured: part 0.017, whole 0.005.
-_NEAR_PART, _NEAR_WHOLE, _NEAR_COLOUR, _NEAR_STRUCTURE = 0.07, 0.03, 0.08, 0.85
-_GREY_PART, _GREY_WHOLE = 0.03, 0.012
-_PLAIN_PART, _PLAIN_COLOUR, _PLAIN_SPREAD = 0.01, 0.02, 0.01
-_VARIANT_OUTLINE = 0.9
-_GREY_CHROMA, _COLOURED_CHROMA = 0.03, 0.06
-_MOST_SHIFT = 0.75  # of a pixel at the compared detail: resizers disagree by less
-
-
-class PairKind(StrEnum):
-    """What two pictures are to each other."""
-
-    SAME_PIXELS = "same-pixels"
-    NEAR = "near"
-    VARIANT = "variant"
-    UNRELATED = "unrelated"
+_ALIKE = 0.8  # correlation of views from which a pose is worth its blocks
+_LEAST_OUTLINE = 0.85
+_WELL_PLACED = 0.93  # of the blocks: a small crop laid on the whole reaches 0.87
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A verdict with its reasons.
+    """A verdict with its reasons; `kind` is what the first picture is to the second.
 
-    `distance` is 0 for the same pixels, else the largest difference of one part, 0 to 1.
-    `evidence` is plain JSON: detail (pixels), part, whole and colour (differences, 0 to 1),
-    structure and outline (correlations, -1 to 1), grey_copy.
+    `distance` is 0 for the same pixels, else 0 to 1: the largest difference of one part of the
+    aligned views, or, where only blocks were compared, the share of them that does not agree.
+    `review` is empty where the pixels decide. `evidence` is plain JSON: of the views detail
+    (pixels), part, whole and colour (0 to 1), structure and outline (correlations), grey_copy; of
+    the alignment inliers, affine (second picture to first, shares of both frames, six numbers),
+    mirrored, turn (degrees); of the blocks blocks, share, overlap (of each picture), parts (boxes
+    that differ, shares of the frame), tint and curve; edit, a guess in words; review.
     """
 
     kind: PairKind
     distance: float
-    evidence: dict[str, float | bool]
+    evidence: dict[str, Any]
+    review: tuple[Review, ...] = field(default=())
 
 
 class Look:
-    """One picture as the comparison sees it, 50 kB whatever its size; made once per picture."""
-
-    __slots__ = ("_view", "pixels", "size")
+    """One picture as the comparison sees it, at most 2.5 MB whatever its size; made once."""
 
     def __init__(self, image: Image.Image) -> None:
         self.size = image.size
         self.pixels = pixels_sha256(image)
+        flat = flatten(image)
         # A wide filter on purpose: with boxes, a copy at 0.6 of the size lands between the cells
         # and differs more from its original than a re-encoded one does.
-        self._view = flatten(image).resize((_VIEW, _VIEW), Image.Resampling.BILINEAR)
+        self._view = flat.resize((_VIEW, _VIEW), Image.Resampling.BILINEAR)
+        by = min(1.0, SIDE / max(image.size))
+        small = max(1, round(image.width * by)), max(1, round(image.height * by))
+        self.frame: NDArray[np.uint8] = np.asarray(flat.resize(small, Image.Resampling.BILINEAR))
+        self._views: dict[tuple[int, bool], Floats] = {}
 
     @property
     def detail(self) -> int:
         """A power of two, 16 to 64: the side at which this picture's detail is its own."""
         return max(_LEAST_DETAIL, min(_DETAIL, 1 << (min(self.size).bit_length() - 1)))
 
-    def rgb(self, side: int) -> Floats:
+    def rgb(self, side: int, *, trimmed: bool = False) -> Floats:
         """float32[side, side, 3], 0 to 1, blurred a little so that resizers agree."""
-        small = self._view.resize((side, side), Image.Resampling.BOX)
-        return _blur(np.asarray(small, dtype=np.float32) / np.float32(255))
+        if (side, trimmed) not in self._views:
+            view = self._view
+            if trimmed:
+                left, top, right, bottom = (edge * _VIEW for edge in self.trim)
+                box = (left, top, right, bottom)
+                view = view.resize((_VIEW, _VIEW), Image.Resampling.BILINEAR, box)
+            small = view.resize((side, side), Image.Resampling.BOX)
+            pixels = np.asarray(small, dtype=np.float32) / np.float32(255)
+            self._views[side, trimmed] = views.blur(pixels)
+        return self._views[side, trimmed]
+
+    @cached_property
+    def trim(self) -> Box:
+        """The picture without plain borders, as shares: left, top, right, bottom."""
+        return trim_box(self.frame)
+
+    @cached_property
+    def orb(self) -> Corners:
+        return orb_corners(self._grey)
+
+    @cached_property
+    def orb_mirrored(self) -> Corners:
+        return orb_corners(self._grey[:, ::-1])
+
+    @cached_property
+    def sift(self) -> Corners:
+        return sift_corners(self._grey)
+
+    @cached_property
+    def sift_mirrored(self) -> Corners:
+        return sift_corners(self._grey[:, ::-1])
+
+    @cached_property
+    def _grey(self) -> NDArray[np.uint8]:
+        return np.asarray(Image.fromarray(self.frame).convert("L"))
 
 
 def look(image: Image.Image) -> Look:
@@ -90,113 +130,158 @@ def look(image: Image.Image) -> Look:
 
 
 def compare(a: Image.Image | Look, b: Image.Image | Look) -> Comparison:
-    """What two decoded pictures are to each other; the same answer in either order."""
+    """What the first of two decoded pictures is to the second.
+
+    The other order gives the same answer, told from the other side.
+    """
     one = a if isinstance(a, Look) else Look(a)
     other = b if isinstance(b, Look) else Look(b)
     if one.size == other.size and one.pixels == other.pixels:
         return Comparison(PairKind.SAME_PIXELS, 0.0, {})
-    side = min(one.detail, other.detail)
-    left, right = one.rgb(side), other.rgb(side)
-    evidence = _measure(left, right)
-    kind = _judge(evidence, plain=_is_plain(left) and _is_plain(right))
-    rounded = {k: v if isinstance(v, bool) else round(v, 4) for k, v in evidence.items()}
-    return Comparison(kind, _distance(evidence), {"detail": side, **rounded})
+    # One order inside, so that rounding cannot decide otherwise in the other order.
+    if (other.size, other.pixels) < (one.size, one.pixels):
+        found = _compare(other, one)
+        return found.told(one, other, swapped=True)
+    return _compare(one, other).told(one, other, swapped=False)
 
 
-def _judge(evidence: dict[str, float | bool], *, plain: bool) -> PairKind:
-    part, whole, colour = evidence["part"], evidence["whole"], evidence["colour"]
-    if plain:  # nothing on either picture: only the colour can be compared
-        same = part <= _PLAIN_PART and colour <= _PLAIN_COLOUR
-        return PairKind.NEAR if same else PairKind.UNRELATED
-    if evidence["structure"] >= _NEAR_STRUCTURE:
-        if part <= _NEAR_PART and whole <= _NEAR_WHOLE and colour <= _NEAR_COLOUR:
-            return PairKind.NEAR
-        if evidence["grey_copy"] and part <= _GREY_PART and whole <= _GREY_WHOLE:
-            return PairKind.NEAR
-    return PairKind.VARIANT if evidence["outline"] >= _VARIANT_OUTLINE else PairKind.UNRELATED
+@dataclass(frozen=True, slots=True)
+class _Found:
+    kind: PairKind
+    coarse: dict[str, Any]
+    review: tuple[Review, ...] = ()
+    whole: Whole | None = None
+    agreement: Agreement | None = None
+    inliers: int = 0
+
+    def told(self, one: Look, other: Look, *, swapped: bool) -> Comparison:
+        kind = self.kind.turned if swapped else self.kind
+        evidence = dict(self.coarse)
+        distance = views.distance_of(self.coarse)
+        if self.whole is not None and self.agreement is not None:
+            whole = self.whole.inverse() if swapped else self.whole
+            seen = self.agreement
+            evidence |= whole.evidence() | {
+                "inliers": self.inliers,
+                "blocks": seen.blocks,
+                "share": round(seen.share, 4),
+                "parts": [list(part) for part in seen.parts],
+                "tint": round(seen.tint, 4),
+                "curve": round(seen.curve, 4),
+                "colour_left": round(seen.colour, 4),
+                "shift": round(seen.shift, 4),
+            }
+            if not whole.same_frame:
+                distance = round(min(1.0, max(0.0001, 1.0 - seen.share)), 4)
+            if kind is not PairKind.UNRELATED:
+                sizes = (one.size, other.size)
+                evidence["edit"] = edit_words(kind, whole, seen, self.coarse, sizes)
+        if self.review:
+            evidence["review"] = [str(reason) for reason in self.review]
+        return Comparison(kind, distance, evidence, self.review)
 
 
-def _distance(evidence: dict[str, float | bool]) -> float:
-    worst = evidence["part"] if evidence["grey_copy"] else max(evidence["part"], evidence["colour"])
-    # Never 0: that would say that the pixels are the same.
-    return round(min(1.0, max(0.0001, float(worst))), 4)
+def _compare(a: Look, b: Look) -> _Found:
+    side = min(a.detail, b.detail)
+    pose, alike = _best_pose(a, b, side)
+    left, right = a.rgb(side, trimmed=pose.trim_a), pose.turned(b.rgb(side, trimmed=pose.trim_b))
+    raw = views.measure_coarse(left, right)
+    plain = views.is_plain(left) and views.is_plain(right)
+    view_kind = views.judge_coarse(raw, plain=plain)
+    rounded = {k: v if isinstance(v, bool) else round(v, 4) for k, v in raw.items()}
+    coarse = {"detail": side, **rounded}
+    whole = pose.whole((a.frame, a.trim), (b.frame, b.trim))
+    best = _Found(PairKind.UNRELATED, coarse)
+    if plain:
+        return _Found(view_kind, coarse)
+    if alike >= _ALIKE or view_kind is not PairKind.UNRELATED:
+        placed, agreement = laid(a.frame, b.frame, whole, 0)
+        kind, review = judge(placed, agreement)
+        best = _Found(kind, coarse, review, whole, agreement)
+        if view_kind is PairKind.NEAR:
+            if not agreement.parts and Review.FEW_TONES not in review:
+                return _Found(PairKind.NEAR, coarse, (), whole, agreement)
+            why = review or (Review.PART_DIFFERS,)
+            best = _Found(PairKind.RELATED, coarse, why, whole, agreement)
+        elif kind is PairKind.NEAR and agreement.share >= _WELL_PLACED:
+            return best
+        elif kind is PairKind.NEAR:  # a coin and another coin; corners may know a better place
+            why = (Review.PART_DIFFERS,)
+            best = _Found(PairKind.RELATED, coarse, why, whole, agreement)
+    by_corners = _by_corners(a, b, coarse)
+    if _certain(by_corners) > _certain(best):
+        return by_corners
+    if best.kind is PairKind.UNRELATED and view_kind is PairKind.VARIANT:
+        return _Found(view_kind, coarse, (Review.COLOURS_DIFFER,), whole, best.agreement)
+    return best
 
 
-def _measure(left: Floats, right: Floats) -> dict[str, float | bool]:
-    tints = _tint(left), _tint(right)
-    chroma = sorted(float(np.abs(tint).max()) for tint in tints)
-    grey_copy = chroma[0] < _GREY_CHROMA and chroma[1] > _COLOURED_CHROMA
-    # Tools turn colours into grey by either of two standards.
-    greys = [(left @ luma, right @ luma) for luma in (_LUMA_601, _LUMA_709)[: 1 + grey_copy]]
-    residues = [_aligned_difference(*pair) for pair in greys]
-    best = min(range(len(greys)), key=lambda at: float((residues[at] ** 2).mean()))
-    tinted = _parts(tints[0], _COLOUR_PART) - _parts(tints[1], _COLOUR_PART)
-    return {
-        "part": float(_parts(np.abs(residues[best])[..., None], _PART).max()),
-        "whole": float(np.sqrt((residues[best] ** 2).mean())),
-        "colour": float(np.sqrt((tinted**2).sum(-1)).max()),
-        "structure": _correlation(*greys[best]) if grey_copy else _correlation(left, right),
-        "outline": _correlation(_edges(left), _edges(right)),
-        "grey_copy": grey_copy,
-    }
+def _certain(found: _Found) -> float:
+    """Of two places found for one picture the better explanation leaves nothing to ask."""
+    if found.kind is PairKind.UNRELATED or found.agreement is None:
+        return 0.0
+    return (1.0 if found.review else 2.0) + found.agreement.share / 2
 
 
-def _tint(rgb: Floats) -> Floats:
-    """What is left of a colour without its lightness."""
-    tint: Floats = rgb - (rgb @ _LUMA_601)[..., None]
-    return tint
+def _by_corners(a: Look, b: Look, coarse: dict[str, Any]) -> _Found:
+    best = _Found(PairKind.UNRELATED, coarse)
+    for alignment in _alignments(a, b):
+        whole = Whole.of_pixels(alignment.affine, a.frame.shape, b.frame.shape)
+        placed, agreement = laid(a.frame, b.frame, whole, alignment.inliers)
+        kind, review = judge(placed, agreement)
+        if kind is PairKind.UNRELATED and shared_part(a.frame, b.frame, whole, alignment):
+            kind, review = PairKind.RELATED, (Review.SHARED_PART,)
+        found = _Found(kind, coarse, review, whole, agreement, alignment.inliers)
+        if kind is not PairKind.UNRELATED and not review:
+            return found
+        if (_certain(found), found.inliers) > (_certain(best), best.inliers):
+            best = found
+    return best
 
 
-def _aligned_difference(left: Floats, right: Floats) -> Floats:
-    """left - right after the best shift by less than a pixel (Lucas and Kanade, one step)."""
-    difference = left - right
-    slopes = np.stack(_slopes((left + right) / np.float32(2)), axis=-1).reshape(-1, 2)
-    normal = slopes.T @ slopes
-    if np.linalg.det(normal) < 1e-9:  # noqa: PLR2004 (no edges in two directions)
-        return difference
-    shift = np.linalg.solve(normal, slopes.T @ difference.reshape(-1))
-    shift = np.clip(shift, -_MOST_SHIFT, _MOST_SHIFT)
-    aligned: Floats = difference - (slopes @ shift).reshape(difference.shape)
-    return aligned
+def _alignments(a: Look, b: Look) -> Iterator[Alignment]:
+    """Cheap corners first; the dearer ones only where those find no place."""
+    found = _both_ways(a.orb, b.orb, b.orb_mirrored, b.frame.shape[1])
+    yield from found or _both_ways(a.sift, b.sift, b.sift_mirrored, b.frame.shape[1])
 
 
-def _slopes(field: Floats) -> tuple[Floats, Floats]:
-    across, down = np.zeros_like(field), np.zeros_like(field)
-    across[:, 1:-1] = (field[:, 2:] - field[:, :-2]) / 2
-    down[1:-1] = (field[2:] - field[:-2]) / 2
-    return across, down
+def _both_ways(a: Corners, b: Corners, b_mirrored: Corners, width: int) -> list[Alignment]:
+    straight, flipped = align(a, b), align(a, b_mirrored)
+    found = [] if straight is None else [straight]
+    if flipped is not None:
+        affine = mirrored(flipped.affine, width)
+        found.append(Alignment(affine, flipped.inliers, flipped.points))
+    return found
 
 
-def _edges(rgb: Floats) -> Floats:
-    """Strength of the edges, of all colours together: float32[side, side]."""
-    across, down = _slopes(rgb)
-    strength: Floats = np.sqrt((across**2 + down**2).sum(-1))
-    return strength
+def _best_pose(a: Look, b: Look, side: int) -> tuple[Pose, float]:
+    """The way to lay b's view on a's in which they are most alike, and how much they are.
 
-
-def _correlation(left: Floats, right: Floats) -> float:
-    """Pearson's, over all pixels (and channels, each around its own mean); 0 for plain fields."""
-    one: Floats = left - left.mean((0, 1), dtype=np.float32)
-    other: Floats = right - right.mean((0, 1), dtype=np.float32)
-    norm = float(np.sqrt((one**2).sum() * (other**2).sum()))
-    return float((one * other).sum()) / norm if norm > 1e-6 else 0.0  # noqa: PLR2004 (rounding)
-
-
-def _is_plain(rgb: Floats) -> bool:
-    return bool(rgb.std((0, 1)).max() < _PLAIN_SPREAD)
-
-
-def _parts(field: Floats, side: int) -> Floats:
-    """Means of square parts: float32[n, n, channels]."""
-    n = field.shape[0] // side
-    means: Floats = field.reshape(n, side, n, side, -1).mean((1, 3)).astype(np.float32)
-    return means
-
-
-def _blur(field: Floats) -> Floats:
-    """(1, 2, 1) / 4 in both directions, edges repeated."""
-    wide = np.pad(field, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    quarter, half = np.float32(0.25), np.float32(0.5)
-    rows = quarter * wide[:-2] + half * wide[1:-1] + quarter * wide[2:]
-    blurred: Floats = quarter * rows[:, :-2] + half * rows[:, 1:-1] + quarter * rows[:, 2:]
-    return blurred
+    As they are wins over any other way that is not clearly better.
+    """
+    ranked = []
+    for pose in poses(trim_a=a.trim != (0, 0, 1, 1), trim_b=b.trim != (0, 0, 1, 1)):
+        left = a.rgb(side, trimmed=pose.trim_a)
+        right = pose.turned(b.rgb(side, trimmed=pose.trim_b))
+        tones = views.correlation(left.mean(-1, keepdims=True), right.mean(-1, keepdims=True))
+        ranked.append((tones - 0.01 * pose.effort, pose))
+        if pose.effort == 0 and tones > 0.97:  # noqa: PLR2004 (nothing can be clearly better)
+            break
+    best, pose = max(ranked, key=lambda one: one[0])
+    if best < _ALIKE:  # other colours: lines instead of tones
+        edge_ranked = [
+            (
+                views.correlation(
+                    views.edges(a.rgb(side, trimmed=one.trim_a)),
+                    one.turned(views.edges(b.rgb(side, trimmed=one.trim_b))),
+                )
+                - 0.01 * one.effort,
+                one,
+            )
+            for _, one in ranked
+        ]
+        lines, outlined = max(edge_ranked, key=lambda one: one[0])
+        if lines >= _LEAST_OUTLINE:
+            return outlined, lines
+        return Pose(0, trim_a=False, trim_b=False), best
+    return pose, best

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from picdeed.registry.claims import PictureClaim
+from picdeed.registry.codes import CodeRow
 from picdeed.registry.datasets import Member
 from picdeed.registry.outputs import Output
 from picdeed.registry.pictures import Occurrence, Picture, PictureState
@@ -33,7 +34,8 @@ TOLD = ("title", "caption", "persons")  # kinds of claims whose words are about 
 def blanked(session: Session, picture: Picture) -> tuple[list[Table], list[Table]]:
     """(changed, to be deleted): nothing when it was all done before.
 
-    Captions, places and the words of TOLD claims are emptied, the state set, fingerprints go.
+    Captions, places and the words of TOLD claims are emptied, the state set, fingerprints and
+    codes go.
     """
     changed: list[Table] = []
     if picture.state != PictureState.ERASED:
@@ -60,7 +62,8 @@ def blanked(session: Session, picture: Picture) -> tuple[list[Table], list[Table
             claim.raw, claim.parsed, claim.note = ERASED, None, ""
             changed.append(claim)
     marks = sa.select(Fingerprint).where(Fingerprint.picture_id == picture.id)
-    return changed, list(session.scalars(marks))
+    looks = sa.select(CodeRow).where(CodeRow.picture_id == picture.id)
+    return changed, [*session.scalars(marks), *session.scalars(looks)]
 
 
 def runs_with(session: Session, picture: str) -> list[Run]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from picdeed.registry import (
     bases,
     claims,
+    codes,
     conclusions,
     datasets,
     decisions,
@@ -37,6 +38,7 @@ SUBJECTS = (
     facts,
     texts,
     datasets,
+    codes,
     similar,
     snapshots,
     bases,

@@ -22,8 +22,11 @@ class Likeness(StrEnum):
 
     SAME_PIXELS = "same-pixels"
     NEAR = "near"
+    CROP_OF = "crop-of"
+    CONTAINS = "contains"
     VARIANT = "variant"
     RELATED = "related"
+    UNRELATED = "unrelated"
 
 
 SAME = (Likeness.SAME_PIXELS, Likeness.NEAR)

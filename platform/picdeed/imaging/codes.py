@@ -1,0 +1,242 @@
+"""Which 256 bits does a picture keep through re-encoding, resizing, turning and framing?
+
+PDQ's layout (Facebook's ThreatExchange, pdq/README): a grey picture of 64 x 64, the 16 x 16 lowest
+frequencies of its cosine transform without the constant ones, each bit set where a frequency
+exceeds their median. The grey is an exact area average instead of PDQ's filters, so that copies
+of other sizes differ by fewer bits; codes of PDQ itself lie some bits away and are never mixed
+with these. Turned and mirrored pictures have the same frequencies with other signs: their codes
+come without a second decode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from picdeed.imaging.decode import flatten
+
+Floats = NDArray[np.float32]
+Words = NDArray[np.uint64]
+Box = tuple[int, int, int, int]
+
+ALGORITHM = "pdq256/1"
+SIDE = 64
+FREQUENCIES = 16
+WORDS = 4
+BITS = 256
+COLOURS = 8
+
+_REDUCED = 256  # sides are averaged in 8 bits down to twice this at most, in floats from there
+# Sums of rounded floats of an even field: far below what one grey level in one cell makes (0.03).
+_NOTHING = 1e-3
+_BORDER_STEP = 12.0  # grey levels: what JPEG leaves of an even border
+_BORDER_SHARE = 0.98  # of a border's pixels are that even
+_MOST_BORDER = 0.45  # of a side, at each end
+_LEAST_BORDER = 0.01  # of a side: less is left on the picture
+
+
+class Turn(IntEnum):
+    """What was done to a picture, by Pillow's words; the order of `variants`."""
+
+    NONE = 0
+    FLIP_LEFT_RIGHT = 1
+    FLIP_TOP_BOTTOM = 2
+    ROTATE_180 = 3
+    TRANSPOSE = 4
+    ROTATE_90 = 5
+    ROTATE_270 = 6
+    TRANSVERSE = 7
+
+    @property
+    def undone(self) -> Turn:
+        """The turn that leads back; all but the quarter turns are their own."""
+        return {Turn.ROTATE_90: Turn.ROTATE_270, Turn.ROTATE_270: Turn.ROTATE_90}.get(self, self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Code:
+    """One picture's codes, all of `ALGORITHM`.
+
+    `plain` and `trimmed` are uint64[4]; bit 16 i + j of the 256 (from the lowest of the first
+    word) is frequency i + 1 down, j + 1 across. `trimmed` is of the picture inside `trim_box`
+    (left, top, right, bottom, in its pixels), None where there is no even border.
+    `quality`, 0 to 100, is PDQ's: below 50 there is hardly anything on the picture. `colours` is
+    uint8[192], 8 x 8 cells of CIE L*a*b* (D65; L scaled to 255, a and b moved by 128), by rows.
+    `coefficients` are float32[256], what `variants` needs.
+    """
+
+    plain: Words
+    trimmed: Words | None
+    trim_box: Box | None
+    quality: int
+    colours: NDArray[np.uint8]
+    coefficients: Floats
+    trimmed_coefficients: Floats | None
+
+
+def code_of(image: Image.Image) -> Code:
+    """The codes of a decoded, upright picture of any size and mode."""
+    return codes_of([image])[0]
+
+
+def codes_of(images: Sequence[Image.Image]) -> list[Code]:
+    """The codes of decoded, upright pictures; the transforms are done for all together."""
+    seen = [_look(image) for image in images]
+    greys = [one.grey for one in seen] + [one.inner for one in seen if one.inner is not None]
+    if not greys:
+        return []
+    spectra = spectrum(np.stack(greys))
+    bits = _bits(spectra)
+    inner = iter(range(len(seen), len(greys)))
+    found = []
+    for at, one in enumerate(seen):
+        within = next(inner) if one.inner is not None else None
+        found.append(
+            Code(
+                plain=bits[at],
+                trimmed=None if within is None else bits[within],
+                trim_box=one.box,
+                quality=_quality(one.grey),
+                colours=one.colours,
+                coefficients=spectra[at],
+                trimmed_coefficients=None if within is None else spectra[within],
+            )
+        )
+    return found
+
+
+def spectrum(greys: Floats) -> Floats:
+    """float32[n, 256]: the lowest 16 x 16 cosine frequencies of float32[n, 64, 64] grey fields.
+
+    Without the constant ones; a frequency that is only rounding noise is 0.
+    """
+    waves = np.arange(1, FREQUENCIES + 1)[:, None] * (2 * np.arange(SIDE) + 1)
+    basis = (np.sqrt(2 / SIDE) * np.cos(np.pi / (2 * SIDE) * waves)).astype(np.float32)
+    level = greys - greys.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    found: Floats = (basis @ level @ basis.T).astype(np.float32)
+    found[np.abs(found) < _NOTHING] = 0
+    return found.reshape(len(greys), -1)
+
+
+def variants(coefficients: Floats) -> Words:
+    """uint64[..., 8, 4]: the codes of the turned pictures, in the order of `Turn`.
+
+    `coefficients` is float32[..., 256]. Row t is what `code_of` gives for the picture after
+    `image.transpose(t)`, but for bits at the median.
+    """
+    field = coefficients.reshape(*coefficients.shape[:-1], FREQUENCIES, FREQUENCIES)
+    odd = np.where(np.arange(1, FREQUENCIES + 1) % 2, -1, 1).astype(np.float32)
+    across, down = odd[None, :], odd[:, None]
+    turned = np.swapaxes(field, -1, -2)
+    made = [
+        *(field, field * across, field * down, field * across * down),
+        *(turned, turned * down, turned * across, turned * across * down),
+    ]
+    return _bits(np.stack(made, axis=-3).reshape(*coefficients.shape[:-1], len(Turn), BITS))
+
+
+def to_hex(code: Words) -> str:
+    """64 hex digits as PDQ writes them: the highest bit first."""
+    return "".join(f"{int(word):016x}" for word in code[::-1])
+
+
+def from_hex(text: str) -> Words:
+    """A code from its 64 hex digits; raises ValueError on anything else."""
+    if len(text) != WORDS * 16 or not text.isalnum():
+        raise ValueError(f"{text!r} is not a code of {WORDS * 16} hex digits")
+    return np.array([int(text[at : at + 16], 16) for at in (48, 32, 16, 0)], dtype=np.uint64)
+
+
+def _bits(coefficients: Floats) -> Words:
+    """uint64[..., 4] of float32[..., 256]: a bit where a coefficient exceeds their median."""
+    above = coefficients > np.median(coefficients, axis=-1, keepdims=True)
+    return np.packbits(above, axis=-1, bitorder="little").view("<u8").astype(np.uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    grey: Floats  # float32[64, 64], 0 to 255
+    inner: Floats | None  # the same of what lies inside the border
+    box: Box | None
+    colours: NDArray[np.uint8]
+
+
+def _look(image: Image.Image) -> _Seen:
+    flat = flatten(image)
+    width, height = flat.size
+    factor = max(1, min(flat.size) // _REDUCED)
+    small = flat.reduce(factor) if factor > 1 else flat
+    across = np.minimum(np.arange(small.width + 1) * factor, width).astype(np.float64)
+    down = np.minimum(np.arange(small.height + 1) * factor, height).astype(np.float64)
+    rows, columns = _average(down, 0, height, SIDE), _average(across, 0, width, SIDE)
+    planes: Floats = np.stack([np.asarray(band, dtype=np.float32) for band in small.split()])
+    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    luma: Floats = np.tensordot(weights, planes, axes=1).astype(np.float32)
+    top, bottom = _border(luma)
+    left, right = _border(luma.T)
+    box: Box | None = None
+    inner: Floats | None = None
+    if (top, bottom, left, right) != (0, len(luma), 0, luma.shape[1]):
+        box = (int(across[left]), int(down[top]), int(across[right]), int(down[bottom]))
+        inside = _average(down, box[1], box[3], SIDE), _average(across, box[0], box[2], SIDE)
+        inner = (inside[0] @ luma @ inside[1].T).astype(np.float32)
+    part = _average(down, 0, height, COLOURS), _average(across, 0, width, COLOURS)
+    cells = np.stack([part[0] @ plane @ part[1].T for plane in planes], axis=-1)
+    grey: Floats = (rows @ luma @ columns.T).astype(np.float32)
+    return _Seen(grey, inner, box, _lab(cells))
+
+
+def _average(edges: NDArray[np.float64], begin: float, end: float, cells: int) -> Floats:
+    """float32[cells, n]: the share of each source pixel (by its edges) in each cell's mean."""
+    cuts = np.linspace(begin, end, cells + 1)
+    upper = np.minimum(edges[None, 1:], cuts[1:, None])
+    lower = np.maximum(edges[None, :-1], cuts[:-1, None])
+    shares: Floats = (np.clip(upper - lower, 0, None) * cells / (end - begin)).astype(np.float32)
+    return shares
+
+
+def _border(luma: Floats) -> tuple[int, int]:
+    """First and last row (one behind) of what is left without even rows at both ends."""
+    n = len(luma)
+    most = int(n * _MOST_BORDER)
+    ends = []
+    for rows in (luma, luma[::-1]):
+        level = float(np.median(rows[0]))
+        even = (np.abs(rows[: most + 1] - level) <= _BORDER_STEP).mean(axis=1) >= _BORDER_SHARE
+        ends.append(int(np.argmin(even)) if not even.all() else n)
+    if n in ends:  # hardly anything but border: it is no picture in a frame
+        return 0, n
+    begin, end = (one if one >= _LEAST_BORDER * n else 0 for one in ends)
+    return begin, n - end
+
+
+def _quality(grey: Floats) -> int:
+    """PDQ's: how much the grey levels of neighbouring cells differ, 0 to 100."""
+    steps = (np.abs(np.trunc(np.diff(grey, axis=axis) * (100 / 255))).sum() for axis in (0, 1))
+    return min(100, int(sum(float(one) for one in steps) / 90))
+
+
+def _lab(rgb: Floats) -> NDArray[np.uint8]:
+    """uint8[192] of float32[8, 8, 3] sRGB, 0 to 255 (CIE 15, IEC 61966-2-1)."""
+    share = rgb.astype(np.float64) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)  # noqa: PLR2004 (sRGB)
+    to_xyz = np.array(
+        [
+            [0.4124564, 0.3575761, 0.1804375],
+            [0.2126729, 0.7151522, 0.0721750],
+            [0.0193339, 0.1191920, 0.9503041],
+        ]
+    )
+    xyz = linear @ to_xyz.T / to_xyz.sum(axis=1)
+    root = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    light = (116 * root[..., 1] - 16) * 2.55
+    a = 500 * (root[..., 0] - root[..., 1]) + 128
+    b = 200 * (root[..., 1] - root[..., 2]) + 128
+    cells = np.rint(np.stack((light, a, b), axis=-1)).clip(0, 255)
+    grid: NDArray[np.uint8] = cells.reshape(-1).astype(np.uint8)
+    return grid
