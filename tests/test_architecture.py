@@ -57,6 +57,8 @@ HOMES = {
     "c2pa": {"credentials"},
     "protego": {"rights"},
     "warcio": {"sources"},
+    "cv2": {"imaging"},
+    "numba": {"imaging"},
     "streamlit": {"dashboard"},
     "sqlalchemy": {"registry", "migrations"},
     "sqlite3": {"registry"},

@@ -38,6 +38,7 @@ EDITS = {
     "turned": lambda image: image.rotate(90, expand=True),
     "cropped": lambda image: crop(image, 0.1),
     "framed": lambda image: ImageOps.expand(image, 40, (255, 255, 255)),
+    "mirrored crop": lambda image: ImageOps.mirror(crop(image, 0.15)),
     "softened": lambda image: image.filter(ImageFilter.GaussianBlur(1.5)),
 }
 

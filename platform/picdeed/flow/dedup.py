@@ -36,6 +36,7 @@ WHY = {
     "colours-differ": "alike but for the colours",
     "overlap": "each shows a part of the other",
     "shared-part": "they share a part",
+    "few-tones": "too plain for the pixels to tell",
 }
 MARK = "dedup"
 # What clusters and their keepers are made from.
@@ -141,7 +142,7 @@ def _compare_candidates(registry: Registry, progress: Progress) -> None:
         found += by_parts(registry, names, progress)
     todo = sorted({(min(pair), max(pair)) for pair in found} - done)
 
-    @lru_cache(maxsize=256)
+    @lru_cache(maxsize=64)  # up to 2.5 MB each
     def seen(picture: str) -> Look:
         return look(decode(_bytes(registry, picture)).image)
 
@@ -256,7 +257,7 @@ def _told(registry: Registry, dataset: str | None) -> Deduped:
     ]
     clustered = {m: group.id for group in told if group.kind in SAME for m in group.members}
     review += [
-        Doubt(group, reason, WHY[reason])
+        Doubt(group, reason, WHY.get(reason, reason))
         for reason, group in doubts(pairs, decided, clustered)
         if held is None or held & set(group)
     ]

@@ -12,7 +12,7 @@ from picdeed.core.events import Progress
 from picdeed.imaging.codes import ALGORITHM, Code, Turn, from_hex, to_hex, variants
 from picdeed.imaging.decode import decode
 from picdeed.imaging.local import ALGORITHM as CORNERS
-from picdeed.imaging.local import Local, candidates_by_votes, descriptors
+from picdeed.imaging.local import Local, both_ways, candidates_by_votes
 from picdeed.imaging.near import Coded
 from picdeed.registry.blobs import write_atomically
 from picdeed.registry.codes import CodeRow
@@ -52,26 +52,40 @@ def coded(rows: Sequence[CodeRow]) -> Coded:
 
 def by_parts(registry: Registry, names: Sequence[str], progress: Progress) -> list[tuple[str, str]]:
     """Pairs whose corners lie alike somewhere in both: crops, screenshots, collages."""
-    seen = []
+    upright, mirrored = [], []
     for at, picture in enumerate(names, 1):
         progress("corners", at, len(names))
-        seen.append(_corners(registry, picture.removeprefix("img_")))
-    return [(names[i], names[j]) for i, j in candidates_by_votes(seen).tolist()]
+        plain, turned = _corners(registry, picture.removeprefix("img_"))
+        upright.append(plain)
+        mirrored.append(turned)
+    # A mirrored crop is found from the other side: who stands behind `n` is the mirrored one.
+    n = len(names)
+    found = {(i % n, j % n) for i, j in candidates_by_votes([*upright, *mirrored]).tolist()}
+    return [(names[i], names[j]) for i, j in sorted(found) if i != j]
 
 
-def _corners(registry: Registry, digest: str) -> Local:
-    """A picture's corners, kept in the cache under the algorithm's name."""
+def _corners(registry: Registry, digest: str) -> tuple[Local, Local]:
+    """A picture's corners, upright and mirrored, kept in the cache under the algorithm's name."""
     path = registry.cache / "corners" / CORNERS.replace("/", "-") / f"{digest}.npz"
     try:
         with np.load(path) as kept:
-            return Local(kept["codes"], kept["geometry"])
+            return (
+                Local(kept["codes"], kept["geometry"]),
+                Local(kept["mirrored_codes"], kept["mirrored_geometry"]),
+            )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        found = descriptors(decode(registry.blobs.read(digest)).image)
+        found, turned = both_ways(decode(registry.blobs.read(digest)).image)
     data = io.BytesIO()
-    np.savez(data, codes=found.codes, geometry=found.geometry)
+    np.savez(
+        data,
+        codes=found.codes,
+        geometry=found.geometry,
+        mirrored_codes=turned.codes,
+        mirrored_geometry=turned.geometry,
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, data.getvalue())
-    return found
+    return found, turned
 
 
 def _turned(coefficients: np.ndarray) -> str:

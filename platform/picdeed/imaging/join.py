@@ -28,7 +28,7 @@ _KERNELS = "picdeed.imaging.kernels"
 _BLOCK_BITS = 11  # keys of a block: two blocks of a million codes' table stay in the cache
 _OUT = 1 << 19  # pairs that a kernel hands over at once: 8 MiB
 _BATCH = 1 << 20  # candidates that numpy looks at together: about 50 MiB of temporaries
-_COMPILING = 4.0  # seconds
+_COMPILING = 2.0  # seconds, once a process
 
 
 class Engine(StrEnum):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from picdeed.imaging.align import cv, evened
 from picdeed.imaging.decode import flatten
@@ -66,6 +66,11 @@ def descriptors(image: Image.Image) -> Local:
     geometry = [(*found[at].pt, found[at].size, np.radians(found[at].angle)) for at in chosen]
     words = np.ascontiguousarray(codes[chosen]).view(np.uint64).reshape(-1, _CODE_BYTES // 8)
     return Local(words, np.array(geometry, dtype=np.float32).reshape(-1, 4))
+
+
+def both_ways(image: Image.Image) -> tuple[Local, Local]:
+    """The corners of a picture and of its mirrored one: corners alone do not match mirrored."""
+    return descriptors(image), descriptors(ImageOps.mirror(image))
 
 
 def candidates_by_votes(
