@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from picdeed.flow import pipeline
 from picdeed.flow.basefiles import read_deed
 from picdeed.registry import bases, ledger, snapshots
 from picdeed.registry.bases import Base
+from picdeed.registry.codes import PairVerdict
 from picdeed.registry.session import Registry, open_registry, utc_now
 from picdeed.rights.verdict import Use, Verdict
 from picdeed.sources import iconify
@@ -107,6 +109,7 @@ def _gather(recipe: Recipe, place: Path, progress: Progress) -> tuple[Gathered, 
     registry = open_registry(place / "registry")
     _register_scratch(registry)
     pipeline.register(registry, place / "pictures", recipe.name, progress=progress)
+    _decide_pairs(registry, recipe.name, place / "pictures")
     query = pipeline.Query(uses=USES)
     done = pipeline.freeze(registry, recipe.name, query, progress=progress)
     if done.snapshot is None or done.root is None or done.left_out:
@@ -128,6 +131,24 @@ def _gather(recipe: Recipe, place: Path, progress: Progress) -> tuple[Gathered, 
         same=shipped == done.root,
     )
     return found, registry
+
+
+def _decide_pairs(registry: Registry, name: str, folder: Path) -> None:
+    """What people said about glyphs that look alike (configs/pretrain/NAME-pairs.toml)."""
+    path = bundled("configs") / "pretrain" / f"{name}-pairs.toml"
+    if not path.is_file():
+        return
+    said = tomllib.loads(path.read_text("utf-8"))
+    for pair in said["variants"]:
+        first, second = (f"img_{sha256_file(folder / file)}" for file in pair)
+        pipeline.decide_pair(
+            registry,
+            first,
+            second,
+            PairVerdict.VARIANT,
+            by=f"configs/pretrain/{path.name}",
+            because=said["because"],
+        )
 
 
 def _register_scratch(registry: Registry) -> None:
