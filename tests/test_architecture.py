@@ -58,6 +58,7 @@ HOMES = {
     "protego": {"rights"},
     "warcio": {"sources"},
     "cv2": {"imaging"},
+    "simplejpeg": {"imaging"},
     "numba": {"imaging"},
     "streamlit": {"dashboard"},
     "sqlalchemy": {"registry", "migrations"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+import sys
 import warnings
 import zlib
 
@@ -14,7 +15,15 @@ from PIL import Image, ImageFile
 
 from picdeed.core.errors import UnreadablePicture
 from picdeed.core.limits import Limits
-from picdeed.imaging.decode import decode, flatten, pixels_sha256, to_rgb
+from picdeed.imaging.decode import (
+    decode,
+    decode_small,
+    flat_of,
+    flatten,
+    pixels_sha256,
+    to_rgb,
+    whole_pixels_sha256,
+)
 
 FORMS = ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000"]
 
@@ -137,14 +146,125 @@ def test_a_scaled_decode_tells_the_true_size(photo, encode, at_least, orientatio
     ids=str,
 )
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.75, 0.9, 0.97, 0.995])
-def test_a_scaled_decode_refuses_what_is_cut(photo, encode, options, share):
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_scaled_decode_refuses_what_is_cut(  # noqa: PLR0917 - three of them are fixtures
+    photo, encode, monkeypatch, options, share, strict
+):
+    if not strict:  # a machine for which there is no simplejpeg
+        monkeypatch.setitem(sys.modules, "simplejpeg", None)
     data = encode(photo(3, 640, 480), "JPEG", **options)
-    assert decode(data, at_least=60).image.width == (640 if "progressive" in options else 80)
+    assert decode(data, at_least=60).image.width == 80
     cut = data[: int(len(data) * share)]
     for given in (cut, cut + b"\xff\xd9", cut + bytes(len(data) - len(cut))):
         with pytest.raises(UnreadablePicture) as caught:
             decode(given, at_least=60)
         assert caught.value.reason in ("truncated", "broken")
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_jpeg_without_its_last_bytes_is_refused(photo, encode, progressive, mode):
+    data = encode(photo(3, 200, 150).convert(mode), "JPEG", progressive=progressive)
+    for lost in range(2, 40):  # of its pixels; one less makes of its end a fill byte and an end
+        given = data[: -2 - lost] + b"\xff\xd9"
+        for at_least in (None, 30):
+            with pytest.raises(UnreadablePicture):
+                decode(given, at_least=at_least)
+
+
+def test_fill_bytes_before_the_end_of_a_jpeg_are_no_loss(photo, encode):
+    data = encode(photo(3, 200, 150), "JPEG")
+    filled = data[:-1] + b"\xff\xd9"  # T.81, B.1.1.2
+    assert decode(filled).image.tobytes() == decode(data).image.tobytes()
+
+
+def test_a_jpeg_without_one_of_its_colours_is_refused(photo, encode):
+    """A scan for each component, as scanners write them, made of three grey files."""
+    parts = [encode(photo(seed, 64, 48).convert("L"), "JPEG") for seed in (1, 2, 3)]
+    frame = parts[0].index(b"\xff\xc0")
+    scan = [part.index(b"\xff\xda") for part in parts]
+    head = parts[0][:frame]
+    size = parts[0][frame + 5 : frame + 9]
+    three = b"".join(bytes((one, 0x11, 0)) for one in (1, 2, 3))
+    head += b"\xff\xc0" + (8 + 9).to_bytes(2, "big") + b"\x08" + size + b"\x03" + three
+    head += parts[0][frame + 13 : scan[0]]  # the tables behind a frame of one component
+    scans = [
+        b"\xff\xda\x00\x08\x01" + bytes((number, 0)) + b"\x00\x3f\x00" + part[at + 10 : -2]
+        for number, part, at in zip((1, 2, 3), parts, scan, strict=True)
+    ]
+    for at_least in (None, 20):
+        whole = decode(head + b"".join(scans) + b"\xff\xd9", at_least=at_least)
+        assert whole.width == 64
+        for left in (1, 2):
+            cut = head + b"".join(scans[:left]) + b"\xff\xd9"
+            with pytest.raises(UnreadablePicture, match="scans are missing"):
+                decode(cut, at_least=at_least)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"mode": "L"}, {"mode": "CMYK"}], ids=str
+)
+def test_a_small_decode_is_the_same_by_either_way(photo, encode, monkeypatch, options, strict):
+    rest = {key: value for key, value in options.items() if key != "mode"}
+    data = encode(photo(4, 1037, 523).convert(options.get("mode", "RGB")), "JPEG", **rest)
+    asked = decode_small(data)
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    alone = decode_small(data)
+    assert asked.image.size == (260, 131)
+    assert asked.image.tobytes() == alone.image.tobytes()
+    assert (asked.width, asked.height, asked.box) == (1037, 523, (0, 0, 259.25, 130.75))
+    assert alone.box == asked.box
+
+
+@pytest.mark.parametrize(
+    ("size", "small"),
+    [
+        ((4000, 3000), (500, 375)),
+        ((1733, 1155), (434, 289)),
+        ((2048, 1024), (256, 128)),
+        ((520, 390), (260, 195)),
+        ((500, 375), (500, 375)),
+        ((3000, 90), (3000, 90)),
+        ((1, 1), (1, 1)),
+    ],
+)
+def test_a_small_decode_keeps_what_codes_and_thumbnails_need(encode, size, small):
+    picture = decode_small(encode(Image.new("RGB", size, "teal"), "JPEG"))
+    assert picture.image.size == small
+    assert (picture.width, picture.height) == size
+    assert decode_small(encode(Image.new("RGB", (900, 800)), "PNG")).image.size == (900, 800)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_box_says_where_the_scaled_picture_lies(encode, orientation):
+    """A white line at the file's right and lower edge fills one of eight source pixels."""
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
+    upright = Image.new("RGB", (1041, 1041), "gray")
+    stored = upright if orientation == 1 else upright.transpose(undo[orientation])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    left, top, right, bottom = decode_small(encode(stored, "JPEG", exif=exif)).box
+    assert (right - left, bottom - top) == (260.25, 260.25)
+    assert left == (0.75 if orientation in (2, 3, 6, 7) else 0)
+    assert top == (0.75 if orientation in (3, 4, 7, 8) else 0)
+
+
+def test_the_pixel_hash_of_a_small_decode_is_that_of_the_whole_picture(photo, encode):
+    for form in ("JPEG", "PNG", "WEBP"):
+        data = encode(photo(1, 900, 700), form)
+        known = pixels_sha256(decode(data).image)
+        assert whole_pixels_sha256(data, decode_small(data)) == known
+        with Image.open(io.BytesIO(data)) as image:
+            assert pixels_sha256(image.convert("RGB")) == known
+
+
+def test_what_is_seen_on_grey(photo):
+    clear = Image.new("RGBA", (3, 2), (255, 0, 0, 0))
+    flat = flat_of(clear)
+    assert (flat.colours.getpixel((1, 1)), flat.grey.getpixel((1, 1))) == ((128,) * 3, 128)
+    assert not flat.scaled
+    assert flat_of(flat) is flat
 
 
 @pytest.mark.parametrize("form", FORMS)

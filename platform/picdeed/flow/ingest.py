@@ -22,12 +22,18 @@ from picdeed.flow.likeness import row_of
 from picdeed.flow.statements import Given, batch_claims, item_claims
 from picdeed.imaging import metadata
 from picdeed.imaging.codes import code_of
-from picdeed.imaging.decode import decode, pixels_sha256
+from picdeed.imaging.decode import (
+    decode,
+    decode_small,
+    flat_of,
+    pixels_sha256,
+    whole_pixels_sha256,
+)
 from picdeed.imaging.fingerprints import fingerprint
 from picdeed.imaging.sniff import is_picture
 from picdeed.imaging.thumbs import thumbnail
 from picdeed.registry import claims as claim_rows
-from picdeed.registry import datasets, ledger, pictures
+from picdeed.registry import datasets, ledger, pictures, tombstones
 from picdeed.registry.codes import CodeRow
 from picdeed.registry.datasets import Dataset, Member
 from picdeed.registry.pictures import Picture, PictureState
@@ -101,6 +107,7 @@ class _Inward:
     given: Given
     aliases: Mapping[str, str]
     limits: Limits
+    feeds: bool  # whether any feed of tombstones is known, that may name pixels
     found: list[Found] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -130,7 +137,7 @@ def ingest(
     if not dataset.strip() or len(dataset) > NAME_CHARS or looks_like_id(dataset):
         raise UsageError(f"{dataset!r} is no name for a dataset.", hint="Take a short word.")
     given = given or Given()
-    inward = _Inward(registry, dataset, given, catalogue.aliases, limits)
+    inward = _Inward(registry, dataset, given, catalogue.aliases, limits, _has_feeds(registry))
     shared = batch_claims(given, catalogue.aliases)
     opened = open_source(source, metadata=table, is_picture=is_picture, limits=limits)
     for batch in _batches(opened, inward, shared, progress):
@@ -177,7 +184,7 @@ def _batches(
 
 def _read(item: Item, inward: _Inward, shared: Sequence[Claim]) -> _Read:
     data = item.read()
-    decoded = decode(data, inward.limits)
+    decoded = decode_small(data, inward.limits)
     digest = sha256(data)
     embedded = metadata.embedded(data, decoded.media_type, inward.limits)
     store = read_store(data, decoded.media_type, inward.limits)
@@ -185,7 +192,8 @@ def _read(item: Item, inward: _Inward, shared: Sequence[Claim]) -> _Read:
     inward.warnings.extend(warnings)
     now = utc_now()
     picture = pictures.picture_id(digest)
-    marks = fingerprint(decoded.image)
+    flat = flat_of(decoded)
+    marks = fingerprint(flat)
     return _Read(
         found=Found(picture, item.name, digest),
         data=data,
@@ -204,10 +212,12 @@ def _read(item: Item, inward: _Inward, shared: Sequence[Claim]) -> _Read:
             algorithm=marks.algorithm,
             phash=marks.phash_hex,
             dhash=marks.dhash_hex,
-            pixels_sha256=pixels_sha256(decoded.image),
+            pixels_sha256=(
+                whole_pixels_sha256(data, decoded, inward.limits) if inward.feeds else None
+            ),
             created_at=now,
         ),
-        code=row_of(picture, code_of(decoded.image), now),
+        code=row_of(picture, code_of(flat), now),
         claims=[*claims, *shared],
         caption=(item.caption or "")[: inward.limits.caption_chars],
         place=item.relative,
@@ -217,6 +227,7 @@ def _read(item: Item, inward: _Inward, shared: Sequence[Claim]) -> _Read:
 def _write(inward: _Inward, batch: list[_Read], *, dry_run: bool) -> None:
     """One batch, one transaction. Blobs go first: a blob without a row is only litter."""
     registry = inward.registry
+    _hear_of_feeds(inward, batch)
     with registry.read() as session:
         before = pictures.by_ids(session, [one.found.id for one in batch])
         for one in batch:
@@ -244,6 +255,20 @@ def _write(inward: _Inward, batch: list[_Read], *, dry_run: bool) -> None:
             counted = Counter(type(row).__tablename__ for row in rows)
             payload = {"dataset": inward.dataset, "rows": dict(counted)}
             ledger.write(session, Event.INGEST_PICTURES, payload, rows)
+
+
+def _has_feeds(registry: Registry) -> bool:
+    with registry.read() as session:
+        return bool(tombstones.salts(session))
+
+
+def _hear_of_feeds(inward: _Inward, batch: list[_Read]) -> None:
+    """A feed may have come while this batch was decoded: it names pixels too."""
+    if inward.feeds or not _has_feeds(inward.registry):
+        return
+    inward.feeds = True
+    for one in batch:
+        one.fingerprint.pixels_sha256 = pixels_sha256(decode(one.data, inward.limits).image)
 
 
 def _warn_of_tombstones(session: Session, one: _Read, inward: _Inward) -> None:

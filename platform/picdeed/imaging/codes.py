@@ -2,10 +2,14 @@
 
 PDQ's layout (Facebook's ThreatExchange, pdq/README): a grey picture of 64 x 64, the 16 x 16 lowest
 frequencies of its cosine transform without the constant ones, each bit set where a frequency
-exceeds their median. The grey is an exact area average instead of PDQ's filters, so that copies
-of other sizes differ by fewer bits; codes of PDQ itself lie some bits away and are never mixed
-with these. Turned and mirrored pictures have the same frequencies with other signs: their codes
-come without a second decode.
+exceeds their median. The grey (ITU-R BT.601, 8 bits) is an exact area average instead of PDQ's
+filters, so that copies of other sizes differ by fewer bits; codes of PDQ itself lie some bits away
+and are never mixed with these. Turned and mirrored pictures have the same frequencies with other
+signs: their codes come without a second decode.
+
+A JPEG may be decoded at 1/2, 1/4 or 1/8 (libjpeg's scaled inverse cosine transform, `decode`) as
+long as its shorter side keeps `SHORTEST` pixels: its code then lies within some four bits of that
+of the whole picture, mostly at none.
 """
 
 from __future__ import annotations
@@ -13,25 +17,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from picdeed.imaging.decode import flatten
+from picdeed.imaging.decode import Decoded, Flat, flat_of
 
 Floats = NDArray[np.float32]
 Words = NDArray[np.uint64]
 Box = tuple[int, int, int, int]
+Picture = Image.Image | Decoded | Flat
 
-ALGORITHM = "pdq256/1"
+ALGORITHM = "pdq256/2"
 SIDE = 64
 FREQUENCIES = 16
 WORDS = 4
 BITS = 256
 COLOURS = 8
 
-_REDUCED = 256  # sides are averaged in 8 bits down to twice this at most, in floats from there
+# Sides are averaged in 8 bits down to twice this at most, in floats from there; borders, whose
+# edges must not blur, are looked for among more pixels.
+_REDUCED, _BORDER_SEEN = 128, 256
 # Sums of rounded floats of an even field: far below what one grey level in one cell makes (0.03).
 _NOTHING = 1e-3
 _BORDER_STEP = 12.0  # grey levels: what JPEG leaves of an even border
@@ -64,7 +72,7 @@ class Code:
 
     `plain` and `trimmed` are uint64[4]; bit 16 i + j of the 256 (from the lowest of the first
     word) is frequency i + 1 down, j + 1 across. `trimmed` is of the picture inside `trim_box`
-    (left, top, right, bottom, in its pixels), None where there is no even border.
+    (left, top, right, bottom, in the whole picture's pixels), None where there is no even border.
     `quality`, 0 to 100, is PDQ's: below 50 there is hardly anything on the picture. `colours` is
     uint8[192], 8 x 8 cells of CIE L*a*b* (D65; L scaled to 255, a and b moved by 128), by rows.
     `coefficients` are float32[256], what `variants` needs.
@@ -79,14 +87,14 @@ class Code:
     trimmed_coefficients: Floats | None
 
 
-def code_of(image: Image.Image) -> Code:
+def code_of(picture: Picture) -> Code:
     """The codes of a decoded, upright picture of any size and mode."""
-    return codes_of([image])[0]
+    return codes_of([picture])[0]
 
 
-def codes_of(images: Sequence[Image.Image]) -> list[Code]:
+def codes_of(pictures: Sequence[Picture]) -> list[Code]:
     """The codes of decoded, upright pictures; the transforms are done for all together."""
-    seen = [_look(image) for image in images]
+    seen = [_look(flat_of(picture)) for picture in pictures]
     greys = [one.grey for one in seen] + [one.inner for one in seen if one.inner is not None]
     if not greys:
         return []
@@ -115,10 +123,9 @@ def spectrum(greys: Floats) -> Floats:
 
     Without the constant ones; a frequency that is only rounding noise is 0.
     """
-    waves = np.arange(1, FREQUENCIES + 1)[:, None] * (2 * np.arange(SIDE) + 1)
-    basis = (np.sqrt(2 / SIDE) * np.cos(np.pi / (2 * SIDE) * waves)).astype(np.float32)
+    basis = _waves()
     level = greys - greys.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
-    found: Floats = (basis @ level @ basis.T).astype(np.float32)
+    found: Floats = basis @ level @ basis.T
     found[np.abs(found) < _NOTHING] = 0
     return found.reshape(len(greys), -1)
 
@@ -154,8 +161,19 @@ def from_hex(text: str) -> Words:
 
 def _bits(coefficients: Floats) -> Words:
     """uint64[..., 4] of float32[..., 256]: a bit where a coefficient exceeds their median."""
-    above = coefficients > np.median(coefficients, axis=-1, keepdims=True)
+    middle = np.partition(coefficients, (BITS // 2 - 1, BITS // 2), axis=-1)
+    median = middle[..., BITS // 2 - 1 : BITS // 2 + 1].mean(axis=-1, keepdims=True)
+    above = coefficients > median
     return np.packbits(above, axis=-1, bitorder="little").view("<u8").astype(np.uint64)
+
+
+@lru_cache(maxsize=1)
+def _waves() -> Floats:
+    """float32[16, 64]: the lowest cosines, without the constant one."""
+    waves = np.arange(1, FREQUENCIES + 1)[:, None] * (2 * np.arange(SIDE) + 1)
+    basis: Floats = (np.sqrt(2 / SIDE) * np.cos(np.pi / (2 * SIDE) * waves)).astype(np.float32)
+    basis.setflags(write=False)
+    return basis
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,29 +184,66 @@ class _Seen:
     colours: NDArray[np.uint8]
 
 
-def _look(image: Image.Image) -> _Seen:
-    flat = flatten(image)
-    width, height = flat.size
-    factor = max(1, min(flat.size) // _REDUCED)
-    small = flat.reduce(factor) if factor > 1 else flat
-    across = np.minimum(np.arange(small.width + 1) * factor, width).astype(np.float64)
-    down = np.minimum(np.arange(small.height + 1) * factor, height).astype(np.float64)
-    rows, columns = _average(down, 0, height, SIDE), _average(across, 0, width, SIDE)
-    planes: Floats = np.stack([np.asarray(band, dtype=np.float32) for band in small.split()])
-    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    luma: Floats = np.tensordot(weights, planes, axes=1).astype(np.float32)
-    top, bottom = _border(luma)
-    left, right = _border(luma.T)
-    box: Box | None = None
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """How the pixels of one side lie over the whole picture's, and share in its cells."""
+
+    edges: NDArray[np.float64]  # where each pixel begins, and the last one ends
+    fine: Floats  # float32[64, n]
+    coarse: Floats  # float32[8, n]
+
+
+def _look(flat: Flat) -> _Seen:
+    columns, lines = flat.grey.size
+    left, top, right, bottom = flat.box
+
+    def axes(factor: int) -> tuple[_Axis, _Axis]:
+        return (
+            _axis(columns, factor, left, right, flat.width),
+            _axis(lines, factor, top, bottom, flat.height),
+        )
+
+    factor, finer = (max(1, min(columns, lines) // least) for least in (_REDUCED, _BORDER_SEEN))
+    across, down = axes(factor)
+    luma = _array(flat.grey, factor).astype(np.float32)
+    box = _inside(_array(flat.grey, finer), *axes(finer))
     inner: Floats | None = None
-    if (top, bottom, left, right) != (0, len(luma), 0, luma.shape[1]):
-        box = (int(across[left]), int(down[top]), int(across[right]), int(down[bottom]))
-        inside = _average(down, box[1], box[3], SIDE), _average(across, box[0], box[2], SIDE)
-        inner = (inside[0] @ luma @ inside[1].T).astype(np.float32)
-    part = _average(down, 0, height, COLOURS), _average(across, 0, width, COLOURS)
-    cells = np.stack([part[0] @ plane @ part[1].T for plane in planes], axis=-1)
-    grey: Floats = (rows @ luma @ columns.T).astype(np.float32)
-    return _Seen(grey, inner, box, _lab(cells))
+    if box is not None:
+        rows = _average(down.edges, box[1], box[3], SIDE)
+        inner = rows @ (luma @ _average(across.edges, box[0], box[2], SIDE).T)
+    bands = down.coarse @ _array(flat.colours, factor).reshape(len(luma), -1).astype(np.float32)
+    return _Seen(
+        grey=down.fine @ (luma @ across.fine.T),
+        inner=inner,
+        box=box,
+        colours=_lab(across.coarse @ bands.reshape(COLOURS, -1, 3)),
+    )
+
+
+def _array(image: Image.Image, factor: int) -> NDArray[np.uint8]:
+    return np.asarray(image.reduce(factor) if factor > 1 else image)
+
+
+def _inside(grey: NDArray[np.uint8], across: _Axis, down: _Axis) -> Box | None:
+    """What is left of the whole picture without its even border, None where it has none."""
+    begin, end = _border(grey)
+    first, last = _border(grey.T)
+    if (begin, end, first, last) == (0, len(grey), 0, grey.shape[1]):
+        return None
+    x, y = across.edges, down.edges
+    return (round(x[first]), round(y[begin]), round(x[last]), round(y[end]))
+
+
+@lru_cache(maxsize=256)  # collections have few sizes; up to 150 KB each
+def _axis(pixels: int, factor: int, begin: float, end: float, whole: int) -> _Axis:
+    """One side: `pixels` decoded ones, `factor` of them averaged to one, of which those between
+    `begin` and `end` show the picture, `whole` pixels wide in its file."""
+    steps = np.minimum(np.arange(-(-pixels // factor) + 1) * factor, pixels)
+    edges = ((steps - begin) * (whole / (end - begin))).clip(0, whole)
+    made = _Axis(edges, _average(edges, 0, whole, SIDE), _average(edges, 0, whole, COLOURS))
+    for one in (made.edges, made.fine, made.coarse):
+        one.setflags(write=False)
+    return made
 
 
 def _average(edges: NDArray[np.float64], begin: float, end: float, cells: int) -> Floats:
@@ -200,19 +255,27 @@ def _average(edges: NDArray[np.float64], begin: float, end: float, cells: int) -
     return shares
 
 
-def _border(luma: Floats) -> tuple[int, int]:
+def _border(grey: NDArray[np.uint8]) -> tuple[int, int]:
     """First and last row (one behind) of what is left without even rows at both ends."""
-    n = len(luma)
-    most = int(n * _MOST_BORDER)
-    ends = []
-    for rows in (luma, luma[::-1]):
-        level = float(np.median(rows[0]))
-        even = (np.abs(rows[: most + 1] - level) <= _BORDER_STEP).mean(axis=1) >= _BORDER_SHARE
-        ends.append(int(np.argmin(even)) if not even.all() else n)
+    n = len(grey)
+    most = int(n * _MOST_BORDER) + 1
+    ends = [_even_rows(rows[:most], n) for rows in (grey, grey[::-1])]
     if n in ends:  # hardly anything but border: it is no picture in a frame
         return 0, n
     begin, end = (one if one >= _LEAST_BORDER * n else 0 for one in ends)
     return begin, n - end
+
+
+def _even_rows(rows: NDArray[np.uint8], n: int) -> int:
+    """How many rows from the first are as even as it and alike; `n` when all are."""
+    width = rows.shape[1]
+    ordered = np.sort(rows[0])
+    level = (float(ordered[(width - 1) // 2]) + float(ordered[width // 2])) / 2
+    inside = np.searchsorted(ordered, (level - _BORDER_STEP, level + _BORDER_STEP + 0.5))
+    if inside[1] - inside[0] < _BORDER_SHARE * width:  # the usual case: no border at all
+        return 0
+    even = (np.abs(rows.astype(np.float32) - level) <= _BORDER_STEP).mean(axis=1) >= _BORDER_SHARE
+    return int(np.argmin(even)) if not even.all() else n
 
 
 def _quality(grey: Floats) -> int:
@@ -223,8 +286,20 @@ def _quality(grey: Floats) -> int:
 
 def _lab(rgb: Floats) -> NDArray[np.uint8]:
     """uint8[192] of float32[8, 8, 3] sRGB, 0 to 255 (CIE 15, IEC 61966-2-1)."""
-    share = rgb.astype(np.float64) / 255
+    share = rgb / 255
     linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)  # noqa: PLR2004 (sRGB)
+    xyz = linear @ _to_xyz()
+    root = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    # L*, a* and b* are sums of the three roots.
+    mix = np.array([[0, 500, 0], [1.16 * 255, -500, 200], [0, 0, -200]], dtype=np.float32)
+    cells = root @ mix + np.array([-0.16 * 255, 128, 128], dtype=np.float32)
+    grid: NDArray[np.uint8] = np.rint(cells).clip(0, 255).astype(np.uint8).reshape(-1)
+    return grid
+
+
+@lru_cache(maxsize=1)
+def _to_xyz() -> Floats:
+    """float32[3, 3]: linear sRGB by rows to CIE XYZ by columns, each against D65's white."""
     to_xyz = np.array(
         [
             [0.4124564, 0.3575761, 0.1804375],
@@ -232,11 +307,5 @@ def _lab(rgb: Floats) -> NDArray[np.uint8]:
             [0.0193339, 0.1191920, 0.9503041],
         ]
     )
-    xyz = linear @ to_xyz.T / to_xyz.sum(axis=1)
-    root = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
-    light = (116 * root[..., 1] - 16) * 2.55
-    a = 500 * (root[..., 0] - root[..., 1]) + 128
-    b = 200 * (root[..., 1] - root[..., 2]) + 128
-    cells = np.rint(np.stack((light, a, b), axis=-1)).clip(0, 255)
-    grid: NDArray[np.uint8] = cells.reshape(-1).astype(np.uint8)
-    return grid
+    scaled: Floats = (to_xyz.T / to_xyz.sum(axis=1)).astype(np.float32)
+    return scaled

@@ -27,16 +27,43 @@ from PIL import ExifTags, Image, ImageOps
 from picdeed.core import ids
 from picdeed.core.errors import UnreadablePicture
 from picdeed.core.limits import DEFAULT, Limits
-from picdeed.imaging.completeness import why_incomplete
+from picdeed.imaging.completeness import why_incomplete, why_scans_missing
+from picdeed.imaging.jpegs import drafted, scale_for, without_complaint
 from picdeed.imaging.sniff import DECODABLE, SVG, sniff
 
-__all__ = ["Decoded", "decode", "flatten", "pixels_sha256", "to_rgb"]
+__all__ = [
+    "Decoded",
+    "Flat",
+    "decode",
+    "decode_small",
+    "flat_of",
+    "flatten",
+    "pixels_sha256",
+    "to_rgb",
+    "whole_pixels_sha256",
+]
+
+# What codes need of a picture's shorter side, and a thumbnail of its longer one, in pixels.
+SHORTEST, LONGEST = 128, 256
+
+# EXIF orientations (CIPA DC-008, tag 274) that swap width and height, and those that put what
+# the file has last at the left and at the top.
+_ON_THEIR_SIDE = (5, 6, 7, 8)
+_LEFT_IS_LAST = (2, 3, 6, 7)
+_TOP_IS_LAST = (3, 4, 7, 8)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 # Below this many pixels a picture is cheap whatever it promises per byte, and blank pictures
 # compress without bound (a white megapixel in WebP is 50 bytes).
 _BOMB_FROM_PIXELS = 16_777_216
-
-_ON_THEIR_SIDE = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 # What Pillow's parsers and codecs raise on hostile bytes, found by fuzzing. Warnings are in it
 # because a picture about which Pillow warns is not one to build evidence on.
@@ -59,46 +86,104 @@ _PILLOW_ERRORS = (
 )
 
 
+Box = tuple[float, float, float, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A whole picture: upright, 8 bits a channel, mode RGB, or RGBA where it is transparent."""
+    """A whole picture: upright, 8 bits a channel, mode RGB, or RGBA where it is transparent.
+
+    `width` and `height` are the file's own, turned upright. `image` may be smaller; `box` (left,
+    top, right, bottom, in its pixels) is then what the picture fills of it: the pixels at one
+    edge may stand for fewer of the file's than the others do.
+    """
 
     image: Image.Image
     media_type: str
     width: int
     height: int
+    box: Box
 
 
-def decode(data: bytes, limits: Limits = DEFAULT, *, at_least: int | None = None) -> Decoded:
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """A decoded picture on even grey: in RGB, and its luma (ITU-R BT.601) in mode L."""
+
+    colours: Image.Image
+    grey: Image.Image
+    width: int
+    height: int
+    box: Box
+
+    @property
+    def scaled(self) -> bool:
+        """Whether these are fewer pixels than the file's."""
+        return self.colours.size != (self.width, self.height)
+
+
+def decode(
+    data: bytes, limits: Limits = DEFAULT, *, at_least: int | None = None, long_side: int = 0
+) -> Decoded:
     """The first frame of a picture file, EXIF orientation applied, as RGB or RGBA.
 
     Raises UnreadablePicture (reasons above). Sizes are checked in the header, before a pixel is
     decoded. Colour profiles are not applied: pixels are taken as sRGB.
 
-    With `at_least`, `image` may be smaller than `width` x `height`, its sides not below
-    `at_least` pixels: a JPEG of one scan is scaled by 1/2, 1/4 or 1/8 while it is decoded. It
-    is refused as ever, but for a file that lost only fine detail of its last 16 pixels: what
-    enters the registry is decoded whole.
+    With `at_least` a JPEG is scaled by 1/2, 1/4 or 1/8 while it is decoded, as long as its
+    shorter side keeps that many pixels and its longer one `long_side`. It is refused as ever;
+    other formats come whole.
     """
     media_type = _recognise(data, limits)
     with _refusals(media_type, limits):
-        image = Image.open(io.BytesIO(data), formats=[DECODABLE[media_type]])
+        image = _open(data, media_type)
         _check_size(image.size, len(data), limits)
-        whole = image.size
-        # The later scans of a progressive file refine what a scaled decode does not look at, so
-        # that it would not notice that they are cut.
-        if media_type != "image/jpeg" or image.info.get("progressive"):
-            at_least = None
-        if at_least is not None:
-            image.draft(None, (at_least, at_least))
-        image.load()
-        if why := why_incomplete(data, media_type, image, at_least):
-            raise UnreadablePicture("truncated", f"The {media_type} picture is incomplete: {why}.")
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _ON_THEIR_SIDE
-        upright = _eight_bit(ImageOps.exif_transpose(image))
-    if image.size == whole:
-        return Decoded(upright, media_type, upright.width, upright.height)
-    return Decoded(upright, media_type, *(whole[::-1] if turned else whole))
+        if at_least is None or media_type != "image/jpeg":
+            _load(data, media_type, image)
+            upright = _eight_bit(ImageOps.exif_transpose(image))
+            return Decoded(upright, media_type, *upright.size, _box_of(upright))
+        width, height = image.size
+        turn = image.getexif().get(ExifTags.Base.Orientation, 1)
+        scale = scale_for(image.size, at_least, long_side)
+        small = _scaled(data, image, scale)
+        if turn in _TURNS:
+            small = small.transpose(_TURNS[turn])
+        small = _eight_bit(small)
+    if turn in _ON_THEIR_SIDE:
+        width, height = height, width
+    across, down = width / scale, height / scale
+    left = small.width - across if turn in _LEFT_IS_LAST else 0.0
+    top = small.height - down if turn in _TOP_IS_LAST else 0.0
+    return Decoded(small, media_type, width, height, (left, top, left + across, top + down))
+
+
+def decode_small(data: bytes, limits: Limits = DEFAULT) -> Decoded:
+    """As much of a picture as its codes, fingerprints and thumbnail are made of, whole or not.
+
+    Whoever keeps codes takes them from here, so that one file has one code.
+    """
+    return decode(data, limits, at_least=SHORTEST, long_side=LONGEST)
+
+
+def _open(data: bytes, media_type: str) -> Image.Image:
+    return Image.open(io.BytesIO(data), formats=[DECODABLE[media_type]])
+
+
+def _load(data: bytes, media_type: str, image: Image.Image) -> None:
+    """Decode an opened picture whole; raises UnreadablePicture when it is not."""
+    image.load()
+    if why := why_incomplete(data, media_type, image):
+        raise UnreadablePicture("truncated", f"The {media_type} picture is incomplete: {why}.")
+
+
+def _scaled(data: bytes, image: Image.Image, scale: int) -> Image.Image:
+    """An opened JPEG at 1/`scale`, as the file has it; refused like the whole one."""
+    small = without_complaint(data, image, scale)
+    if small is None:
+        _load(data, "image/jpeg", image)
+        return image if scale == 1 else drafted(_open(data, "image/jpeg"), scale)
+    if why := why_scans_missing(data):
+        raise UnreadablePicture("truncated", f"The image/jpeg picture is incomplete: {why}.")
+    return small
 
 
 @contextmanager
@@ -106,9 +191,25 @@ def opened(data: bytes, limits: Limits = DEFAULT) -> Iterator[Image.Image]:
     """The picture's header and metadata without its pixels; raises as `decode` does."""
     media_type = _recognise(data, limits)
     with _refusals(media_type, limits):
-        image = Image.open(io.BytesIO(data), formats=[DECODABLE[media_type]])
+        image = _open(data, media_type)
         _check_size(image.size, len(data), limits)
         yield image
+
+
+def flat_of(picture: Image.Image | Decoded | Flat) -> Flat:
+    """What codes and fingerprints look at; a bare picture counts as decoded whole."""
+    if isinstance(picture, Flat):
+        return picture
+    if isinstance(picture, Decoded):
+        image, size, box = picture.image, (picture.width, picture.height), picture.box
+    else:
+        image, size, box = picture, picture.size, _box_of(picture)
+    colours = flatten(image)
+    return Flat(colours, colours.convert("L"), *size, box)
+
+
+def _box_of(image: Image.Image) -> Box:
+    return (0.0, 0.0, float(image.width), float(image.height))
 
 
 def flatten(image: Image.Image, grey: int = 128) -> Image.Image:
@@ -134,6 +235,13 @@ def pixels_sha256(image: Image.Image) -> str:
     rgba = np.asarray(image.convert("RGBA")).copy()
     rgba[rgba[..., 3] == 0] = 0
     return ids.sha256(f"{image.width}x{image.height}".encode() + b"\0" + rgba.tobytes())
+
+
+def whole_pixels_sha256(data: bytes, decoded: Decoded, limits: Limits = DEFAULT) -> str:
+    """`pixels_sha256` of a file that was decoded, small or not; a JPEG is decoded once more."""
+    if decoded.media_type == "image/jpeg":
+        decoded = decode(data, limits)
+    return pixels_sha256(decoded.image)
 
 
 def _recognise(data: bytes, limits: Limits) -> str:

@@ -22,5 +22,5 @@ def thumbnail(image: Image.Image, side: int = 256) -> bytes:
         size = (max(1, round(small.width * scale)), max(1, round(small.height * scale)))
         small = small.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     stream = io.BytesIO()
-    small.save(stream, "WEBP", quality=_QUALITY, method=4, exif=b"", xmp=b"", icc_profile=b"")
+    small.save(stream, "WEBP", quality=_QUALITY, method=2, exif=b"", xmp=b"", icc_profile=b"")
     return stream.getvalue()
