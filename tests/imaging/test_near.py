@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from picdeed.imaging.codes import Turn, codes_of
-from picdeed.imaging.near import EQUAL_CODES, Coded, near_listed, near_pairs
+from picdeed.imaging import coded as crowding
+from picdeed.imaging.codes import Turn, codes_of, variants
+from picdeed.imaging.near import EQUAL_CODES, Coded, Marks, Reach, near_listed, near_pairs
 
 
 def shown(near) -> dict[tuple[int, int], tuple[int, Turn, tuple[bool, bool]]]:
@@ -86,6 +89,101 @@ def test_a_list_of_protected_pictures_is_searched_wider(photo):
     assert found[2, 0][1] is Turn.ROTATE_90
     assert found[1, 1][0] > 31
     assert set(shown(near_listed(Coded.of(codes_of(pictures)), listed, 31))) == {(2, 0)}
+
+
+def drawn(seed: int, n: int, *, colours: int = 40) -> Coded:
+    """Pictures around few scenes, turned and trimmed as it comes, with marks of few kinds."""
+    rng = np.random.default_rng(seed)
+    scenes = rng.normal(size=(6, 256)).astype(np.float32)
+    inner = np.flatnonzero(rng.random(n) < 0.2)
+    owner = np.concatenate((np.arange(n), inner))
+    which = rng.integers(0, 6, len(owner))
+    blur = rng.choice([0.0, 0.05, 0.3], len(owner))[:, None]
+    spectra = scenes[which] + blur * rng.normal(size=(len(owner), 256))
+    spectra[rng.random(len(owner)) < 0.2] = 0  # featureless: one code in every turn
+    turned = variants(spectra.astype(np.float32))
+    order = rng.integers(0, 8, len(owner))
+    group = [[0, 1, 2, 3, 4, 5, 6, 7], [1, 0, 3, 2, 6, 7, 4, 5]]
+    mirrored = order % 2 == 1  # a mirrored picture's turns are the turns of its mirror image
+    turned[mirrored] = turned[mirrored][:, group[1]]
+    kinds = rng.integers(0, 256, (colours, 192), dtype=np.uint8)
+    marks = Marks(
+        kinds[rng.integers(0, colours, n)],
+        rng.integers(0, 3, (n, 2)).astype(np.uint64),
+        rng.integers(1, 4, (n, 3)),
+        rng.integers(0, 2**64, n, dtype=np.uint64),
+    )
+    trimmed = np.arange(len(owner)) >= n
+    return Coded(n, owner.astype(np.int64), turned, trimmed, marks)
+
+
+def brute(coded: Coded, within: Reach) -> set[tuple[int, int]]:
+    found = set()
+    for turn in Turn:
+        if turn is Turn.ROTATE_270:
+            continue
+        radius = within.turned if turn else within.upright
+        apart = np.bitwise_count(coded.turned[:, None, turn] ^ coded.turned[None, :, 0]).sum(axis=2)
+        for left, right in zip(*np.nonzero(apart <= radius), strict=True):
+            one, two = coded.owner[left], coded.owner[right]
+            if one != two:
+                found.add((int(min(one, two)), int(max(one, two))))
+    return found
+
+
+@given(st.integers(0, 2**32), st.sampled_from([2, 9, 60, 150]), st.sampled_from([None, 20, 31, 60]))
+@settings(max_examples=25, deadline=None)
+def test_all_pairs_are_those_of_a_scan_and_new_ones_a_part_of_them(seed, n, radius):
+    coded = drawn(seed, n)
+    within = Reach(49, 49) if radius is None else Reach(radius, radius)
+    whole = near_pairs(coded, radius)
+    assert set(shown(whole)) == brute(coded, within) or crowded(coded)
+    assert whole.within == within
+    rng = np.random.default_rng(seed)
+    for share in (0.0, 0.02, 0.3, 1.0):
+        new = rng.random(n) < share
+        wanted = {row: what for row, what in shown(whole).items() if new[list(row)].any()}
+        assert shown(near_pairs(coded, radius, new=new)) == wanted
+        assert shown(near_pairs(coded, radius, new=np.flatnonzero(new))) == wanted
+
+
+def crowded(coded: Coded) -> bool:
+    return bool(crowding.Crowds.of(coded).groups)
+
+
+@given(st.integers(0, 2**32), st.sampled_from([1, 4]), st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_what_is_new_is_a_part_of_all_in_crowds_too(seed, equal, marked):
+    coded = drawn(seed, 120, colours=8)
+    if not marked:
+        coded = Coded(coded.n, coded.owner, coded.turned, coded.trimmed)
+    rng = np.random.default_rng(seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crowding, "EQUAL_CODES", equal)
+        assert crowded(coded)
+        whole = shown(near_pairs(coded, 49))
+        scanned = brute(coded, Reach(49, 49))
+        assert set(whole) <= scanned
+        if marked:
+            assert len(whole) < len(scanned)
+        for share in (0.01, 0.1, 0.6):
+            new = rng.random(coded.n) < share
+            wanted = {row: what for row, what in whole.items() if new[list(row)].any()}
+            assert shown(near_pairs(coded, 49, new=new)) == wanted
+
+
+def test_a_family_too_large_to_tell_whole_is_told_within_fewer_bits(monkeypatch):
+    monkeypatch.setattr("picdeed.imaging.near._MOST_AT_LEAST", 0)
+    rng = np.random.default_rng(3)
+    codes = np.repeat(rng.integers(0, 2**64, (1, 4), dtype=np.uint64), 600, axis=0)
+    for row in codes:
+        for bit in rng.choice(256, 10, replace=False):
+            row[bit // 64] ^= np.uint64(1) << np.uint64(bit % 64)
+    codes[1] = codes[0] ^ np.uint64(1)
+    found = near_pairs(coded(codes))
+    assert found.within.upright < 31
+    assert (0, 1) in shown(found)
+    assert len(found.pairs) < 600 * 32
 
 
 def test_nothing_and_one_picture(photo):

@@ -59,6 +59,10 @@ class Costs:
     candidate: float
 
 
+# Of the compiled passes, measured on one core of an AMD EPYC with AVX-512; only ratios matter.
+COMPILED = Costs(code=7.0, key=2.4, probe=0.5, partner=7.0, candidate=0.13)
+
+
 def deal(
     left: int,
     right: int,
@@ -78,13 +82,15 @@ def deal(
     share, extra = divmod(radius + 1, words)
     chunks: list[Chunk] = []
     total = 0.0
+    rate = _Rate(evenness, costs, itself, min(most_bits, MOST_KEY_BITS))
+    plans = {
+        t: _cheapest(left, right, t, rate) for t in {share - 1, share - (extra == 0)} if t >= 0
+    }
     for word in range(words):
         tolerance = share - 1 + (word < extra)
         if tolerance < 0:
             continue
-        spent, widths = _cheapest(
-            left, right, tolerance, _Rate(evenness, costs, itself, min(most_bits, MOST_KEY_BITS))
-        )
+        spent, widths = plans[tolerance]
         total += spent
         shift = 0
         for bits, inner in widths:
@@ -202,5 +208,6 @@ def _widths(count: int, extra: int, most: int) -> Iterator[tuple[int, int]]:
                 yield more, less
 
 
+@lru_cache(maxsize=4096)
 def _balls(bits: int, tolerance: int) -> int:
     return sum(comb(bits, weight) for weight in range(tolerance + 1))

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from picdeed.imaging.dealing import Chunk, Codes, Costs, deal, evenness, shuffled
-from picdeed.imaging.join import Engine, available
+from picdeed.imaging.join import Engine, apart, available
 
 Ints = NDArray[np.int64]
 
@@ -76,8 +76,7 @@ class Index:
             (self._in_segment(code, wanted), len(self._codes) + _scanned(code, self._delta, wanted))
         )
         places = places[~self._gone[places]]
-        apart = np.bitwise_count(self._at(places) ^ code).sum(axis=1).astype(np.int64)
-        return places, apart
+        return places, apart(self._at(places), code).astype(np.int64)
 
     def add(self, codes: Codes) -> Ints:
         """Append uint64[m, w]; their positions. On the disk when it returns."""
@@ -283,8 +282,8 @@ def _records(path: Path, size: int) -> bytes:
 def _scanned(code: Codes, codes: Codes, radius: int) -> Ints:
     found = [np.zeros(0, dtype=np.int64)]
     for start in range(0, len(codes), _BLOCK):
-        apart = np.bitwise_count(codes[start : start + _BLOCK] ^ code).sum(axis=1)
-        found.append(start + np.flatnonzero(apart <= radius))
+        near = apart(codes[start : start + _BLOCK], code) <= radius
+        found.append(start + np.flatnonzero(near))
     return np.concatenate(found)
 
 

@@ -20,7 +20,16 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from picdeed.imaging.dealing import Chunk, Codes, Costs, deal, evenness, shuffle_tables, shuffled
+from picdeed.imaging.dealing import (
+    COMPILED,
+    Chunk,
+    Codes,
+    Costs,
+    deal,
+    evenness,
+    shuffle_tables,
+    shuffled,
+)
 
 Pairs = NDArray[np.int64]
 
@@ -28,6 +37,9 @@ _KERNELS = "picdeed.imaging.kernels"
 _BLOCK_BITS = 11  # keys of a block: two blocks of a million codes' table stay in the cache
 _OUT = 1 << 19  # pairs that a kernel hands over at once: 8 MiB
 _BATCH = 1 << 20  # candidates that numpy looks at together: about 50 MiB of temporaries
+_SCANNED = 16  # codes of the shorter side: a scan is over before anything is sorted or compiled
+_SCANNED_PAIRS = 1 << 20
+_SCAN_BLOCK = 1 << 15  # codes, 1 MiB: stays in the cache while all of the short side pass
 _COMPILING = 2.0  # seconds, once a process
 
 
@@ -38,9 +50,8 @@ class Engine(StrEnum):
     NUMPY = "numpy"
 
 
-# Measured on one core of an AMD EPYC with AVX-512; only their ratios matter.
 _COSTS = {
-    Engine.NUMBA: Costs(code=7.0, key=2.4, probe=0.5, partner=7.0, candidate=0.13),
+    Engine.NUMBA: COMPILED,
     Engine.NUMPY: Costs(code=120.0, key=0.0, probe=60.0, partner=16.0, candidate=10.0),
 }
 
@@ -60,25 +71,16 @@ def join(
     OverflowError when there are more than `most` pairs.
     """
     itself = right is None
-    bits = left.shape[1]
     other = left if right is None else right
     if not len(left) or not len(other) or radius < 0:
         return np.zeros((0, 2), dtype=np.int64)
+    few = min(len(left), len(other)) <= _SCANNED or len(left) * len(other) <= _SCANNED_PAIRS
+    if right is not None and few and engine is None:
+        return sorted_rows(_scanned(left, right, radius), len(right))
     mixed = shuffled(left[:: max(1, len(left) // (1 << 15))])
-    even = evenness(mixed)
-    plans = {
-        one: deal(
-            *(len(left), len(other), bits, radius),
-            evenness=even,
-            costs=_COSTS[one],
-            itself=itself,
-        )
-        for one in (available() if engine is None else (engine,))
-    }
-    chosen = min(plans, key=lambda one: plans[one][1] + _start_up(one))
-    chunks = plans[chosen][0]
-    left = _moved(left, chosen)
-    other = left if right is None else _moved(right, chosen)
+    chosen, chunks = planned(len(left), len(other), mixed, radius, itself=itself, engine=engine)
+    left = moved(left, chosen)
+    other = left if right is None else moved(right, chosen)
     workers = threads or default_threads()
     parts = 1 if len(chunks) >= 2 * workers else ceil(2 * workers / len(chunks))
     parts = parts if workers > 1 else 1
@@ -101,9 +103,28 @@ def join(
     else:
         with ThreadPoolExecutor(workers) as pool:
             found = [one for some in pool.map(run, tasks) for one in some]
-    if itself:
-        found = [np.where((one[:, 0] > one[:, 1])[:, None], one[:, ::-1], one) for one in found]
-    return sorted_rows(found, len(other))
+    return sorted_rows(ordered(found) if itself else found, len(other))
+
+
+def planned(
+    left: int,
+    right: int,
+    mixed: Codes,
+    radius: int,
+    *,
+    itself: bool,
+    engine: Engine | None = None,
+) -> tuple[Engine, tuple[Chunk, ...]]:
+    """Who compares so many codes, and by which chunks; `mixed` are some of them, shuffled."""
+    even = evenness(mixed)
+    plans = {
+        one: deal(
+            *(left, right, mixed.shape[1], radius), evenness=even, costs=_COSTS[one], itself=itself
+        )
+        for one in (available() if engine is None else (engine,))
+    }
+    chosen = min(plans, key=lambda one: plans[one][1] + _start_up(one))
+    return chosen, plans[chosen][0]
 
 
 def chunk_pass(
@@ -145,13 +166,19 @@ def _start_up(engine: Engine) -> float:
     return _COMPILING if engine is Engine.NUMBA and _KERNELS not in sys.modules else 0.0
 
 
-def _moved(codes: Codes, engine: Engine) -> Codes:
+def moved(codes: Codes, engine: Engine) -> Codes:
+    """The codes with their bits moved (`dealing.shuffled`), as passes take them."""
     if engine is Engine.NUMBA:
         from picdeed.imaging import kernels
 
-        moved: Codes = kernels.permuted(codes, shuffle_tables(codes.shape[1]))
-        return moved
+        found: Codes = kernels.permuted(codes, shuffle_tables(codes.shape[1]))
+        return found
     return shuffled(codes)
+
+
+def ordered(found: Sequence[Pairs]) -> list[Pairs]:
+    """The same pairs with the smaller number first."""
+    return [np.where((one[:, 0] > one[:, 1])[:, None], one[:, ::-1], one) for one in found]
 
 
 def sorted_rows(found: Sequence[Pairs], n: int) -> Pairs:
@@ -163,6 +190,28 @@ def sorted_rows(found: Sequence[Pairs], n: int) -> Pairs:
     fresh[1:] = flat[1:] != flat[:-1]
     first, second = np.divmod(flat[fresh], n)
     return np.stack((first, second), axis=1)
+
+
+def apart(one: Codes, other: Codes) -> NDArray[np.uint16]:
+    """Bits in which codes differ, for uint64[..., w] of any shapes that fit each other."""
+    # Word by word: five times as fast as a sum over the last axis.
+    total: NDArray[np.uint16] = np.bitwise_count(one[..., 0] ^ other[..., 0]).astype(np.uint16)
+    for word in range(1, one.shape[-1]):
+        total += np.bitwise_count(one[..., word] ^ other[..., word])
+    return total
+
+
+def _scanned(left: Codes, right: Codes, radius: int) -> list[Pairs]:
+    """Each code of the short side against all of the long one, without any preparation."""
+    few, many = (left, right) if len(left) <= len(right) else (right, left)
+    found = [np.zeros((0, 2), dtype=np.int64)]
+    for start in range(0, len(many), _SCAN_BLOCK):
+        block = many[start : start + _SCAN_BLOCK]
+        for at, code in enumerate(few):
+            near = np.flatnonzero(apart(block, code) <= radius) + start
+            pair = (np.full(len(near), at), near) if few is left else (near, np.full(len(near), at))
+            found.append(np.stack(pair, axis=1))
+    return found
 
 
 def _with_numba(
@@ -209,7 +258,7 @@ def _with_numpy(
         word = left[one, chunk.word] ^ other[two, chunk.word]
         near = np.bitwise_count(word) <= chunk.word_tolerance
         a, b = one[near], two[near]
-        near = np.bitwise_count(left[a] ^ other[b]).sum(axis=1) <= radius
+        near = apart(left[a], other[b]) <= radius
         if near.any():
             yield np.stack((a[near], b[near]), axis=1)
 

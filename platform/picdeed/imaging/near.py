@@ -7,59 +7,44 @@ other picture's side as turns to the left. What is found is a proposal: pixels d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import combinations, product
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from picdeed.imaging.codes import BITS, Code, Turn, variants
-from picdeed.imaging.neighbours import Codes, Pairs, first_equal, pairs_between, pairs_within
+from picdeed.imaging.alike import Marks
+from picdeed.imaging.coded import EQUAL_CODES, Coded, Crowds
+from picdeed.imaging.codes import Turn
+from picdeed.imaging.crowded import Found, expanded
+from picdeed.imaging.join import join
+from picdeed.imaging.neighbours import Codes, Pairs
+from picdeed.imaging.reach import LISTED_RADIUS, RADII, RADIUS, SURE_RADIUS, Reach, reach
+
+__all__ = [
+    "EQUAL_CODES",
+    "LISTED_RADIUS",
+    "RADIUS",
+    "SURE_RADIUS",
+    "Coded",
+    "Marks",
+    "Near",
+    "Reach",
+    "near_listed",
+    "near_pairs",
+]
 
 Ints = NDArray[np.int64]
 
-# Measured on photographs and product shots: within 31 bits no false pair, within 49 none of 81
-# million, within 80 seven in a million, which only short lists can afford.
-SURE_RADIUS = 31
-RADIUS = 49
-LISTED_RADIUS = 80
-WIDE_UP_TO = 1_000_000
-
-# Blank and featureless pictures share one code by the thousand. Of up to this many pictures with
-# one code every pair is proposed, of more only each with the first.
-EQUAL_CODES = 32
-
-_ASKED = tuple(turn for turn in Turn if turn is not Turn.ROTATE_270)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Coded:
-    """Codes of pictures, one row a code: a picture has one, and a second without its border.
-
-    `owner` is int64[k], the picture's number, 0 to n - 1; `turned` is uint64[k, 8, 4] by `Turn`;
-    `trimmed` is bool[k].
-    """
-
-    n: int
-    owner: Ints
-    turned: Codes
-    trimmed: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, codes: Sequence[Code]) -> Coded:
-        """The rows of these pictures' codes."""
-        inner = [at for at, code in enumerate(codes) if code.trimmed_coefficients is not None]
-        rows = [code.coefficients for code in codes]
-        rows += [c.trimmed_coefficients for c in codes if c.trimmed_coefficients is not None]
-        spectra = np.stack(rows) if rows else np.zeros((0, BITS), dtype=np.float32)
-        owner = np.array([*range(len(codes)), *inner], dtype=np.int64)
-        return cls(len(codes), owner, variants(spectra), np.arange(len(rows)) >= len(codes))
-
-    @property
-    def upright(self) -> Codes:
-        """uint64[k, 4]."""
-        return np.ascontiguousarray(self.turned[:, Turn.NONE])
+_ASKED = tuple(turn for turn in Turn if turn not in (Turn.NONE, Turn.ROTATE_270))
+_NARROWER = (*RADII, 24, 16, 8, 4)
+# Pairs of rows that one join may give, for each row: a family of a thousand near codes among a
+# million is still told whole, one of ten thousand only within fewer bits.
+_MOST = 32
+_MOST_AT_LEAST = 1 << 20
+# A pair's match in one number: distance, turn, and which sides are trimmed.
+_TURN_BIT, _DISTANCE_BIT, _MATCH_BITS = 2, 5, 14
+_MOST_PICTURES = 1 << 24  # whose pairs and their match fit into 63 bits together
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,33 +53,48 @@ class Near:
 
     `pairs` is int64[m, 2]; `distance` int64[m] in bits; `turn` int64[m], what to do to the first
     picture to get the second (a `Turn`); `trimmed` bool[m, 2], on which side the border was
-    taken off.
+    taken off. `within` are the radii that were used: narrower than asked for where more than 32
+    pairs a row would have come.
     """
 
     pairs: Pairs
     distance: Ints
     turn: Ints
     trimmed: NDArray[np.bool_]
+    within: Reach
 
 
-def near_pairs(coded: Coded, radius: int | None = None, *, threads: int | None = None) -> Near:
+def near_pairs(
+    coded: Coded,
+    radius: int | None = None,
+    *,
+    new: NDArray[np.bool_] | Ints | None = None,
+    threads: int | None = None,
+) -> Near:
     """Pairs i < j of pictures with a code of one, in some turn, near an upright code of the other.
 
-    `radius` defaults to 49 bits for up to a million pictures and to 31 for more. Complete while
-    no more than 32 rows share one code.
+    `radius` defaults to what so many pictures can afford (`reach`). `new`, bool[n] or numbers of
+    pictures, leaves only pairs that hold one of these, at the cost of what is new: the answer is
+    that of all pictures, restricted. Complete while no more than 32 rows share one code; of more,
+    `alike` chooses the pairs. `threads` as in `pairs_within`.
     """
-    if radius is None:
-        radius = RADIUS if coded.n <= WIDE_UP_TO else SURE_RADIUS
-    base = coded.upright
-    groups = first_equal(base)
-    found = [_expanded(pairs_within(base, radius, threads=threads), groups, groups, itself=True)]
-    turns = [Turn.NONE]
-    for turn in _ASKED[1:]:
-        asked = np.ascontiguousarray(coded.turned[:, turn])
-        pairs = pairs_between(asked, base, radius, threads=threads)
-        found.append(_expanded(pairs, first_equal(asked), groups, itself=False))
-        turns.append(turn)
-    return _best(coded, coded, found, turns, itself=True)
+    within = reach(coded.n) if radius is None else Reach(radius, radius)
+    crowds = Crowds.of(coded)
+    if new is None:
+        found, within = _among_all(coded, crowds.kept, within, threads)
+        return _best(coded, coded, expanded(coded, crowds, found, crowds.groups), within)
+    fresh = np.zeros(coded.n, dtype=bool)
+    fresh[new] = True
+    asking = crowds.touched(fresh[coded.owner])
+    found, within = _asked(coded, crowds.kept, asking, within, threads)
+    # A crowd that a new picture is near to: whom else is it near to?
+    beside = np.setdiff1d(np.intersect1d(found.rows, _heads(crowds)), asking)
+    if len(beside):
+        more, within = _asked(coded, crowds.kept, beside, within, threads)
+        found = Found.together([found, more])
+    among = np.intersect1d(np.concatenate((asking, beside)), _heads(crowds)).tolist()
+    near = _best(coded, coded, expanded(coded, crowds, found, among), within)
+    return _restricted(near, fresh[near.pairs[:, 0]] | fresh[near.pairs[:, 1]])
 
 
 def near_listed(
@@ -103,94 +103,134 @@ def near_listed(
     """Pairs (picture, listed picture), where the list is of protected works.
 
     `turn` leads from the listed picture to the other one. All turns of the listed ones are
-    asked, so that a list of thousands against a million pictures stays cheap.
+    asked, so that a list of thousands against a million pictures stays cheap. Crowds of one code
+    are told whole, since all copies of a protected work are wanted, but for crowds on both sides.
     """
-    base = coded.upright
-    groups = first_equal(base)
-    found = []
-    for turn in Turn:
-        asked = np.ascontiguousarray(listed.turned[:, turn])
-        pairs = pairs_between(asked, base, radius, threads=threads)
-        found.append(_expanded(pairs, first_equal(asked), groups, itself=False))
-    near = _best(listed, coded, found, list(Turn), itself=False)
+    crowds, many = Crowds.of(coded), Crowds.of(listed)
+    rows = many.kept, crowds.kept
+    found, turned = _turned((listed, coded), rows, radius, tuple(Turn), threads)
+    left, right, turn = found.rows[:, 0], found.rows[:, 1], found.turn
+    whole = _replicated(crowds, right, turn, left)
+    works = _replicated(many, left, turn, right)
+    left, right = np.concatenate((whole[2], works[0])), np.concatenate((whole[0], works[2]))
+    turn = np.concatenate((whole[1], works[1]))
+    near = _best(listed, coded, Found.of(left, right, turn), Reach(turned, turned))
     order = np.lexsort((near.pairs[:, 0], near.pairs[:, 1]))
+    near = _restricted(near, order)
+    return replace(near, pairs=near.pairs[:, ::-1], trimmed=near.trimmed[:, ::-1])
+
+
+def _among_all(coded: Coded, kept: Ints, within: Reach, threads: int | None) -> tuple[Found, Reach]:
+    pairs, upright = _within(coded.upright[kept], None, within.upright, threads)
+    found = Found.of(kept[pairs[:, 0]], kept[pairs[:, 1]], Turn.NONE)
+    more, turned = _turned((coded, coded), (kept, kept), within.turned, _ASKED, threads)
+    return Found.together([found, more]), Reach(upright, turned)
+
+
+def _asked(
+    coded: Coded, kept: Ints, asking: Ints, within: Reach, threads: int | None
+) -> tuple[Found, Reach]:
+    """What holds one of the rows `asking`: they are turned, and others are turned towards them."""
+    both = coded, coded
+    one, upright = _turned(both, (asking, kept), within.upright, (Turn.NONE,), threads)
+    two, turned = _turned(both, (asking, kept), within.turned, _ASKED, threads)
+    three, back = _turned(both, (kept, asking), within.turned, _ASKED, threads)
+    return Found.together([one, two, three]), Reach(upright, min(turned, back))
+
+
+def _turned(
+    sides: tuple[Coded, Coded],
+    which: tuple[Ints, Ints],
+    radius: int,
+    turns: Sequence[Turn],
+    threads: int | None,
+) -> tuple[Found, int]:
+    """Rows of the first side, in these turns, against upright rows of the other."""
+    rows, others = which
+    asked = sides[0].stacked(rows, turns)
+    pairs, radius = _within(asked, sides[1].upright[others], radius, threads)
+    turned, at = np.divmod(pairs[:, 0], max(1, len(rows)))
+    turn = np.array(turns, dtype=np.int64)[turned]
+    return Found.of(rows[at], others[pairs[:, 1]], turn), radius
+
+
+def _within(
+    left: Codes, right: Codes | None, radius: int, threads: int | None
+) -> tuple[Pairs, int]:
+    """The join, and the radius: narrower where there would be more pairs than anyone looks at."""
+    rows = len(left) if right is None else min(len(left), len(right))
+    most = max(_MOST_AT_LEAST, _MOST * rows)
+    for narrower in (radius, *(one for one in _NARROWER if one < radius)):
+        try:
+            return join(left, right, narrower, threads=threads, most=most), narrower
+        except OverflowError:
+            continue
+    return join(left, right, 0, threads=threads, most=1 << 62), 0
+
+
+def _heads(crowds: Crowds) -> Ints:
+    return np.fromiter(crowds.groups, dtype=np.int64, count=len(crowds.groups))
+
+
+def _replicated(crowds: Crowds, mine: Ints, turn: Ints, other: Ints) -> tuple[Ints, Ints, Ints]:
+    """Where a row stands for a crowd, the whole crowd."""
+    groups = [crowds.groups.get(row) for row in mine.tolist()] if crowds.groups else []
+    if not any(group is not None for group in groups):
+        return mine, turn, other
+    whole = [
+        np.array([row]) if group is None else group
+        for row, group in zip(mine.tolist(), groups, strict=True)
+    ]
+    sizes = [len(group) for group in whole]
+    return np.concatenate(whole), np.repeat(turn, sizes), np.repeat(other, sizes)
+
+
+def _best(left: Coded, right: Coded, found: Found, within: Reach) -> Near:
+    """Rows become pictures; of several matches of one pair the nearest stands."""
+    rows, turn = found.rows, found.turn
+    one, two = left.owner[rows[:, 0]], right.owner[rows[:, 1]]
+    trims = left.trimmed[rows[:, 0]].astype(np.int64), right.trimmed[rows[:, 1]].astype(np.int64)
+    apart = _apart(left, right, found)
+    if left is right:
+        swap = one > two
+        undone = np.array([one.undone for one in Turn], dtype=np.int64)
+        turn = np.where(swap, undone[turn], turn)
+        one, two = np.where(swap, two, one), np.where(swap, one, two)
+        trims = np.where(swap, trims[1], trims[0]), np.where(swap, trims[0], trims[1])
+    match = apart << _DISTANCE_BIT | turn << _TURN_BIT | trims[0] << 1 | trims[1]
+    pair = one * right.n + two
+    if left is right:
+        pair, match = pair[one != two], match[one != two]
+    if max(left.n, right.n) < _MOST_PICTURES:
+        both = np.sort(pair << _MATCH_BITS | match)
+        pair, match = both >> _MATCH_BITS, both & ((1 << _MATCH_BITS) - 1)
+    else:
+        order = np.lexsort((match, pair))
+        pair, match = pair[order], match[order]
+    head = np.flatnonzero(np.diff(pair, prepend=-1))
+    pair, match = pair[head], match[head]
     return Near(
-        near.pairs[order][:, ::-1],
-        near.distance[order],
-        near.turn[order],
-        near.trimmed[order][:, ::-1],
+        np.stack(np.divmod(pair, max(1, right.n)), axis=1),
+        match >> _DISTANCE_BIT,
+        (match >> _TURN_BIT) & 7,
+        np.stack((match >> 1 & 1, match & 1), axis=1).astype(bool),
+        within,
     )
 
 
-def _best(
-    left: Coded, right: Coded, found: Sequence[Pairs], turns: Sequence[Turn], *, itself: bool
-) -> Near:
-    """Rows become pictures; of several matches of one pair the nearest stands."""
-    rows = np.concatenate(found)
-    turn = np.repeat(np.array(turns, dtype=np.int64), [len(some) for some in found])
-    asked = left.turned[rows[:, 0], turn]
-    apart = np.bitwise_count(asked ^ right.turned[rows[:, 1], Turn.NONE]).sum(axis=1)
-    pairs = np.stack((left.owner[rows[:, 0]], right.owner[rows[:, 1]]), axis=1)
-    trimmed = np.stack((left.trimmed[rows[:, 0]], right.trimmed[rows[:, 1]]), axis=1)
-    if itself:
-        swap = pairs[:, 0] > pairs[:, 1]
-        pairs[swap], trimmed[swap] = pairs[swap][:, ::-1], trimmed[swap][:, ::-1]
-        undone = np.array([one.undone for one in Turn], dtype=np.int64)
-        turn[swap] = undone[turn[swap]]
-        other = pairs[:, 0] != pairs[:, 1]
-        pairs, trimmed, turn, apart = pairs[other], trimmed[other], turn[other], apart[other]
-    keys = (trimmed[:, 1], trimmed[:, 0], turn, apart, pairs[:, 1], pairs[:, 0])
-    order = np.lexsort(keys)
-    pairs = pairs[order]
-    head = np.ones(len(pairs), dtype=bool)
-    head[1:] = (pairs[1:] != pairs[:-1]).any(axis=1)
-    kept = order[head]
-    return Near(pairs[head], apart[kept].astype(np.int64), turn[kept], trimmed[kept])
+def _apart(left: Coded, right: Coded, found: Found) -> Ints:
+    total = np.zeros(len(found.rows), dtype=np.int64)
+    for word in range(left.turned.shape[2]):
+        asked = left.turned[found.rows[:, 0], found.turn, word]
+        total += np.bitwise_count(asked ^ right.turned[found.rows[:, 1], Turn.NONE, word])
+    return total
 
 
-def _expanded(pairs: Pairs, left: Ints, right: Ints, *, itself: bool) -> Pairs:
-    """Pairs of first codes become pairs of all codes, where few share one.
-
-    `left` and `right` name each code's first equal one. With `itself`, the pairs come with a
-    star for each group of equal codes.
-    """
-    copies_l, copies_r = _groups(left), _groups(right)
-    if not copies_l and not copies_r:
-        return pairs
-    stars = pairs[:0]
-    if itself:  # small groups are given whole instead of as a star
-        star = left[pairs[:, 1]] == pairs[:, 0]
-        large = [one for one, group in copies_l.items() if len(group) > EQUAL_CODES]
-        stars, pairs = pairs[star & np.isin(pairs[:, 0], large)], pairs[~star]
-    several = np.isin(pairs[:, 0], list(copies_l)) | np.isin(pairs[:, 1], list(copies_r))
-    more = [
-        two
-        for one, other in pairs[several].tolist()
-        for two in _between(copies_l.get(one, [one]), copies_r.get(other, [other]))
-    ]
-    if itself:
-        more += [
-            two
-            for group in copies_l.values()
-            if len(group) <= EQUAL_CODES
-            for two in combinations(group, 2)
-        ]
-    added = np.array(more, dtype=np.int64).reshape(-1, 2)
-    return np.concatenate((stars, pairs[~several], added))
-
-
-def _groups(first: Ints) -> dict[int, list[int]]:
-    """The codes that are not alone, by the first of their group."""
-    copies = np.flatnonzero(first != np.arange(len(first)))
-    found: dict[int, list[int]] = {}
-    for copy, head in zip(copies.tolist(), first[copies].tolist(), strict=True):
-        found.setdefault(head, [head]).append(copy)
-    return found
-
-
-def _between(left: list[int], right: list[int]) -> Iterator[tuple[int, int]]:
-    if len(left) <= EQUAL_CODES and len(right) <= EQUAL_CODES:
-        yield from product(left, right)
-    else:
-        yield from ((left[0], other) for other in right)
-        yield from ((one, right[0]) for one in left[1:])
+def _restricted(near: Near, which: NDArray[np.bool_] | Ints) -> Near:
+    return replace(
+        near,
+        pairs=near.pairs[which],
+        distance=near.distance[which],
+        turn=near.turn[which],
+        trimmed=near.trimmed[which],
+    )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from picdeed.core.ids import hash_json
 from picdeed.registry.pictures import Picture, PictureState
-from picdeed.registry.tables import CanonicalJson, Table
+from picdeed.registry.tables import CanonicalJson, Table, chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 class CodeRow(Table, kw_only=True):
@@ -68,10 +71,27 @@ def decision_id(a: str, b: str, verdict: str, keep: str | None, recorded_at: str
     return hash_json(named)
 
 
+def names(session: Session, algorithm: str) -> list[str]:
+    """Ids of the pictures that have a code of this algorithm, in order."""
+    wanted = sa.select(CodeRow.picture_id).where(CodeRow.algorithm == algorithm)
+    return list(session.scalars(wanted.order_by(CodeRow.picture_id)))
+
+
 def all_codes(session: Session, algorithm: str) -> list[CodeRow]:
     """Every code of one algorithm, by picture id."""
     wanted = sa.select(CodeRow).where(CodeRow.algorithm == algorithm)
     return list(session.scalars(wanted.order_by(CodeRow.picture_id)))
+
+
+def of_pictures(session: Session, ids: Collection[str], algorithm: str) -> list[CodeRow]:
+    """The codes of these pictures under one algorithm, by picture id; some may have none."""
+    found: list[CodeRow] = []
+    for part in chunks(ids):
+        wanted = sa.select(CodeRow).where(
+            CodeRow.picture_id.in_(part), CodeRow.algorithm == algorithm
+        )
+        found += session.scalars(wanted)
+    return sorted(found, key=lambda row: row.picture_id)
 
 
 def without_code(session: Session, algorithm: str) -> list[str]:
