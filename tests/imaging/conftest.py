@@ -62,6 +62,23 @@ def linocut(
     return big.resize((side, side), Image.Resampling.LANCZOS)
 
 
+def textured(seed: int, width: int = 480, height: int = 360) -> Image.Image:
+    """Clouds of colour, fine grain and many small things: something like a market square."""
+    rng = np.random.default_rng(seed)
+    total = np.zeros((height, width, 3), np.float32)
+    for cells, weight in ((4, 1.0), (12, 0.6), (60, 0.5), (160, 0.25)):
+        field = rng.integers(0, 256, (cells, cells, 3)).astype(np.uint8)
+        wide = Image.fromarray(field).resize((width, height), Image.Resampling.BICUBIC)
+        total += weight * np.asarray(wide, dtype=np.float32)
+    picture = Image.fromarray((total / 2.35).astype(np.uint8))
+    pen = ImageDraw.Draw(picture)
+    for _ in range(40):
+        x, y = int(rng.integers(0, width)), int(rng.integers(0, height))
+        w, h = rng.integers(8, 50, 2).tolist()
+        pen.rectangle((x, y, x + w, y + h), fill=tuple(rng.integers(0, 256, 3).tolist()))
+    return picture
+
+
 def encoded(image: Image.Image, form: str, **options: object) -> bytes:
     """The picture's file in a Pillow format."""
     stream = io.BytesIO()
@@ -72,6 +89,11 @@ def encoded(image: Image.Image, form: str, **options: object) -> bytes:
 @pytest.fixture
 def photo() -> Callable[..., Image.Image]:
     return photograph
+
+
+@pytest.fixture
+def market() -> Callable[..., Image.Image]:
+    return textured
 
 
 @pytest.fixture

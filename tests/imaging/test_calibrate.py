@@ -30,6 +30,20 @@ def test_more_pictures_never_raise_the_threshold():
     assert limits == sorted(limits, reverse=True)
 
 
+def test_what_is_expected_grows_with_the_bits_and_with_the_pictures():
+    found = calibrate(nearest(60, 9), 5_000)
+    assert 0 < found.expected(20) < found.expected(31) < found.expected(49)
+    assert found.expected(found.auto_accept) == found.expected_false_pairs
+    assert calibrate(nearest(60, 9), 50_000).expected(31) > found.expected(31)
+    assert calibrate([], 10).expected(31) is None
+
+
+def test_the_nearest_of_few_says_more_than_the_nearest_of_many():
+    """100 bits as the nearest of 50 others is rarer among pairs than as the nearest of 5,000."""
+    of_few, of_many = (calibrate(nearest(60, 9), 5_001, among) for among in (50, 5_000))
+    assert of_few.expected(31) > 50 * of_many.expected(31)
+
+
 def test_never_above_a_distance_at_which_strangers_were_seen():
     assert calibrate([*nearest(90, 5), 7.0], 3_001).auto_accept < 7
 

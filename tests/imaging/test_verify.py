@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from picdeed.imaging.decode import decode, flatten
-from picdeed.imaging.verify import PairKind, compare, look
+from picdeed.imaging.verify import PairKind, compare, look, look_at
 
 
 def scaled(
@@ -163,3 +163,24 @@ def test_noise_and_blur_do_not_make_a_stranger(photo):
     rng = np.random.default_rng(0)
     noisy = np.asarray(photo(9), dtype=float) + rng.normal(0, 6, (240, 320, 3))
     assert compare(photo(9), Image.fromarray(noisy.clip(0, 255).astype(np.uint8))).kind == "near"
+
+
+def test_a_file_is_looked_at_small_and_judged_as_the_whole(photo, encode):
+    """JPEGs are scaled while they are decoded; equal pixels are still told from near ones."""
+    image = photo(5, 1600, 1200)
+    jpeg = encode(image, "JPEG", quality=90)
+    same = encode(decode(jpeg).image, "PNG")
+    again = encode(decode(jpeg).image, "JPEG", quality=60)
+    other = encode(photo(6, 1600, 1200), "JPEG", quality=90)
+    assert look_at(jpeg).frame.shape == look(decode(jpeg).image).frame.shape == (384, 512, 3)
+    assert compare(look_at(jpeg), look_at(same)).kind is PairKind.SAME_PIXELS
+    assert compare(look_at(jpeg), look_at(again)).kind is PairKind.NEAR
+    assert compare(look_at(jpeg), look_at(other)).kind is PairKind.UNRELATED
+
+
+def test_one_pixel_is_seen_where_all_else_is_equal(photo):
+    image = photo(5, 700, 500)
+    other = image.copy()
+    other.putpixel((350, 250), tuple(255 - v for v in image.getpixel((350, 250))))
+    assert compare(image, other).kind is PairKind.NEAR
+    assert compare(image, image.copy()).kind is PairKind.SAME_PIXELS

@@ -30,6 +30,7 @@ _LUMA_709: Floats = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 _GREY = 8.0  # of 255: the widest a grey picture's channels are apart
 _SMOOTH = 6.0  # lightness per pixel
 _LEVELS = 32
+_ENOUGH = 1 << 16  # pixels
 _RICH = 8  # levels of lightness, of 32, that a photograph has and a flat drawing has not,
 _FLAT = 0.78  # nor are this many of its pixels on three levels
 
@@ -152,8 +153,11 @@ def _soft(rgb: Rgb) -> Floats:
 
 def _means(field: Floats, side: int) -> Floats:
     rows, columns = field.shape[0] // side, field.shape[1] // side
-    cut = field[: rows * side, : columns * side]
-    means: Floats = cut.reshape(rows, side, columns, side).mean((1, 3), dtype=np.float32)
+    if not rows or not columns:
+        return np.zeros((rows, columns), np.float32)
+    cut = np.ascontiguousarray(field[: rows * side, : columns * side], dtype=np.float32)
+    # Whole blocks: the area average is their mean, five times as fast as numpy's.
+    means: Floats = cv().resize(cut, (columns, rows), interpolation=cv().INTER_AREA)
     return means
 
 
@@ -185,8 +189,16 @@ def _toned(a: Floats, b: Floats, mask: Mask) -> tuple[Floats, bool]:
     curve = _curve(a[mask], b[mask])
     if curve is None or _drawn(a, mask):
         return a, False
-    toned: Floats = np.interp(a, np.arange(256), curve).astype(np.float32)
-    return toned, True
+    return _bent(a, curve), True
+
+
+def _bent(levels: Floats, curve: NDArray[np.float64]) -> Floats:
+    """Levels of 0 to 255 after a curve float64[256], straight between whole levels."""
+    table = np.append(curve, curve[-1]).astype(np.float32)
+    below = levels.astype(np.int32)
+    low = table[below]
+    bent: Floats = low + (levels - below) * (table[below + 1] - low)
+    return bent
 
 
 def _drawn(grey: Floats, mask: Mask) -> bool:
@@ -202,7 +214,10 @@ def _drawn(grey: Floats, mask: Mask) -> bool:
 
 def _curve(own: Floats, target: Floats) -> NDArray[np.float64] | None:
     """float64[256], rising: what each level becomes. None on few tones: it could explain all."""
-    levels = np.clip(own * (_LEVELS / 256), 0, _LEVELS - 1).astype(np.int64)
+    # A curve of 32 levels is known from some thousands of pixels.
+    step = 1 + own.size // _ENOUGH
+    own, target = own[::step], target[::step]
+    levels = np.clip(own * (_LEVELS / 256), 0, _LEVELS - 1).astype(np.uint8)
     counts = np.bincount(levels, minlength=_LEVELS)
     used = np.flatnonzero(counts >= max(8, 0.004 * levels.size))
     if len(used) < _RICH or np.sort(counts)[-3:].sum() >= _FLAT * levels.size:
@@ -237,8 +252,7 @@ def _colours(a: Floats, b: Floats, predicted: Floats, mask: Mask) -> tuple[float
     # Brightness, contrast and gamma put every channel through one curve, which bends hues.
     curve = _curve(a[mask].reshape(-1), b[mask].reshape(-1))
     if curve is not None:
-        bent: Floats = np.interp(a, np.arange(256), curve).astype(np.float32)
-        left = min(left, _left(_tints(bent, mask, side)[seen], other, light))
+        left = min(left, _left(_tints(_bent(a, curve), mask, side)[seen], other, light))
     plain = float(np.sqrt(((one - other) ** 2).sum(-1)).max())
     return plain, min(plain, left), max(0.0, strength)
 

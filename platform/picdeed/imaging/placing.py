@@ -184,9 +184,14 @@ def _edge(rows: NDArray[np.int16]) -> int:
     """How many rows from the first on have the first one's colour."""
     most = int(_MOST_BORDER * len(rows))
     colour = np.median(rows[0], axis=0)
-    off = np.abs(rows[: most + 1] - colour).max(-1)
-    other = np.flatnonzero(np.quantile(off, 0.98, axis=1) > _BORDER_SPREAD)
-    return int(other[0]) if len(other) else 0
+    start, step = 0, 1
+    while start <= most:  # few pictures have a border: most end at their first row
+        off = np.abs(rows[start : min(start + step, most + 1)] - colour).max(-1)
+        other = np.flatnonzero(np.quantile(off, 0.98, axis=1) > _BORDER_SPREAD)
+        if len(other):
+            return start + int(other[0])
+        start, step = start + step, 2 * step
+    return 0
 
 
 def _coarser(a: Frame, b: Frame, whole: Whole) -> tuple[Frame, Frame, Affine]:

@@ -9,7 +9,7 @@ their views are strangers: nothing was found, which is not a proof that nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from picdeed.core.ids import sha256
 from picdeed.imaging import views
 from picdeed.imaging.agree import Agreement
 from picdeed.imaging.align import (
@@ -30,11 +31,11 @@ from picdeed.imaging.align import (
     sift_corners,
 )
 from picdeed.imaging.classes import PairKind, Review, judge
-from picdeed.imaging.decode import flatten, pixels_sha256
+from picdeed.imaging.decode import Decoded, decode, flat_of, pixels_sha256
 from picdeed.imaging.edit_words import edit_words
 from picdeed.imaging.placing import Box, Pose, Whole, laid, poses, shared_part, trim_box
 
-__all__ = ["Comparison", "Look", "PairKind", "Review", "compare", "look"]
+__all__ = ["Comparison", "Look", "PairKind", "Review", "compare", "look", "look_at"]
 
 Floats = NDArray[np.float32]
 
@@ -43,6 +44,7 @@ _DETAIL = 64
 _LEAST_DETAIL = 16
 _ALIKE = 0.8  # correlation of views from which a pose is worth its blocks
 _LEAST_OUTLINE = 0.85
+_DECODERS = 1.5  # of 255
 _WELL_PLACED = 0.93  # of the blocks: a small crop laid on the whole reaches 0.87
 
 
@@ -66,19 +68,38 @@ class Comparison:
 
 
 class Look:
-    """One picture as the comparison sees it, at most 2.5 MB whatever its size; made once."""
+    """One picture as the comparison sees it, at most 2.5 MB whatever its size; made once.
 
-    def __init__(self, image: Image.Image) -> None:
-        self.size = image.size
-        self.pixels = pixels_sha256(image)
-        flat = flatten(image)
+    `whole` gives the picture at its full size, where `picture` was scaled while it was decoded.
+    """
+
+    def __init__(
+        self, picture: Image.Image | Decoded, whole: Callable[[], Image.Image] | None = None
+    ) -> None:
+        seen = flat_of(picture)
+        self.size = (seen.width, seen.height)
+        bare = picture.image if isinstance(picture, Decoded) else picture
+        self._whole = whole if whole is not None else lambda: bare
+        flat, box = seen.colours, seen.box
         # A wide filter on purpose: with boxes, a copy at 0.6 of the size lands between the cells
         # and differs more from its original than a re-encoded one does.
-        self._view = flat.resize((_VIEW, _VIEW), Image.Resampling.BILINEAR)
-        by = min(1.0, SIDE / max(image.size))
-        small = max(1, round(image.width * by)), max(1, round(image.height * by))
-        self.frame: NDArray[np.uint8] = np.asarray(flat.resize(small, Image.Resampling.BILINEAR))
+        self._view = flat.resize((_VIEW, _VIEW), Image.Resampling.BILINEAR, box)
+        by = min(1.0, SIDE / max(self.size))
+        small = max(1, round(self.size[0] * by)), max(1, round(self.size[1] * by))
+        self.frame: NDArray[np.uint8] = np.asarray(
+            flat.resize(small, Image.Resampling.BILINEAR, box)
+        )
         self._views: dict[tuple[int, bool], Floats] = {}
+
+    @cached_property
+    def pixels(self) -> str:
+        """SHA-256 of all pixels: the dearest thing here, asked of pictures that look equal."""
+        return pixels_sha256(self._whole())
+
+    @cached_property
+    def order(self) -> tuple[tuple[int, int], str]:
+        """What two looks are put in order by: equal looks are equal pictures to the eye."""
+        return self.size, sha256(self.frame.tobytes())
 
     @property
     def detail(self) -> int:
@@ -124,9 +145,14 @@ class Look:
         return np.asarray(Image.fromarray(self.frame).convert("L"))
 
 
-def look(image: Image.Image) -> Look:
+def look(picture: Image.Image | Decoded) -> Look:
     """What `compare` needs of a decoded picture; keep it when the picture has several pairs."""
-    return Look(image)
+    return Look(picture)
+
+
+def look_at(data: bytes) -> Look:
+    """The same of a picture's file, decoded no larger than needed; raises as `decode` does."""
+    return Look(decode(data, at_least=_VIEW, long_side=SIDE), lambda: decode(data).image)
 
 
 def compare(a: Image.Image | Look, b: Image.Image | Look) -> Comparison:
@@ -136,13 +162,21 @@ def compare(a: Image.Image | Look, b: Image.Image | Look) -> Comparison:
     """
     one = a if isinstance(a, Look) else Look(a)
     other = b if isinstance(b, Look) else Look(b)
-    if one.size == other.size and one.pixels == other.pixels:
+    if _same_pixels(one, other):
         return Comparison(PairKind.SAME_PIXELS, 0.0, {})
     # One order inside, so that rounding cannot decide otherwise in the other order.
-    if (other.size, other.pixels) < (one.size, one.pixels):
+    if other.order < one.order:
         found = _compare(other, one)
         return found.told(one, other, swapped=True)
     return _compare(one, other).told(one, other, swapped=False)
+
+
+def _same_pixels(one: Look, other: Look) -> bool:
+    if one.size != other.size:
+        return False
+    # Scaled by different decoders, equal pictures differ by a level or two.
+    apart = np.abs(one.frame.astype(np.int16) - other.frame)
+    return float(apart.mean()) <= _DECODERS and one.pixels == other.pixels
 
 
 @dataclass(frozen=True, slots=True)
