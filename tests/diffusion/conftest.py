@@ -17,9 +17,10 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from picdeed.core.ids import make_id, sha256
 from picdeed.diffusion.cache import latent_moments, prompt_embeddings
+from picdeed.diffusion.holding_out import hold_out
 from picdeed.diffusion.models import check_base, load_base
 from picdeed.diffusion.objective import Objective
-from picdeed.diffusion.plan import RunPlan, Trainee, split
+from picdeed.diffusion.plan import Groups, RunPlan, Trainee
 from picdeed.diffusion.recipe import Recipe
 from picdeed.diffusion.train import train
 
@@ -147,10 +148,19 @@ def ink_pictures(folder: Path, count: int = 12) -> list[Trainee]:
     return made
 
 
-def plan_for(base: Path, trainees: list[Trainee], *, seed: int = 0, **knobs: object) -> RunPlan:
+def plan_for(
+    base: Path,
+    trainees: list[Trainee],
+    *,
+    seed: int = 0,
+    kin: Groups = (),
+    copies: Groups = (),
+    **knobs: object,
+) -> RunPlan:
     """A plan as the stage that starts runs writes it."""
     recipe = Recipe.model_validate({**TINY, **knobs})
-    train, held_out = split(trainees, recipe.hold_out)
+    trainees = sorted(trainees, key=lambda trainee: trainee.picture)
+    held = hold_out([one.picture for one in trainees], recipe.hold_out, kin, copies)
     return RunPlan(
         schema="picdeed.run-plan/1",
         run="run_" + "a" * 64,
@@ -159,8 +169,10 @@ def plan_for(base: Path, trainees: list[Trainee], *, seed: int = 0, **knobs: obj
         recipe=recipe,
         seed=seed,
         threads=1,
-        members=tuple(train),
-        held_out=tuple(held_out),
+        members=tuple(one for one in trainees if one.picture not in held),
+        held_out=tuple(one for one in trainees if one.picture in held),
+        kin=kin,
+        copies=copies,
         snapshot="snp_" + "b" * 64,
         snapshot_root="b" * 64,
         decision="dec_" + "c" * 64,

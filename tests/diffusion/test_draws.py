@@ -1,10 +1,14 @@
 """Is every draw a function of seed, step and slot alone, fair and stratified?"""
 
+import json
 from collections import Counter
+from dataclasses import astuple
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from picdeed.core.ids import sha256
 from picdeed.diffusion.draws import exposures, fixed_seed, slots_of
 
 PICTURES = tuple(f"img_{n}" for n in range(7))
@@ -19,6 +23,12 @@ def test_a_step_draws_the_same_whatever_was_drawn_before():
     for step in (3, 99, 16):
         slots(step)
     assert slots(17) == alone
+
+
+def test_what_is_drawn_without_copies_is_what_was_always_drawn():
+    drawn = [astuple(s) for n in range(50) for s in slots(n, 3, flip=True, caption_dropout=0.1)]
+    digest = sha256(json.dumps(drawn).encode())
+    assert digest == "37ba9d1830b3c1a7f462e4475ed2e167b6b567e5cb551f729eadaf8a0220fe95"
 
 
 def test_the_listing_order_of_the_pictures_does_not_matter():
@@ -60,6 +70,67 @@ def test_exposures_sum_to_steps_times_batch_and_agree_with_the_slots(count, step
         for slot in slots(step, seed, pictures=pictures, batch=batch)
     )
     assert shown == Counter(planned)
+
+
+COPIES = (("img_1", "img_4", "img_6"), ("img_2", "img_3"))
+
+
+def test_every_epoch_shows_one_of_the_copies_and_each_in_its_turn():
+    shown = [slot.picture for step in range(60) for slot in slots(step, copies=COPIES)]
+    epochs = [shown[start : start + 4] for start in range(0, 240, 4)]
+    for epoch in epochs:
+        assert {"img_0", "img_5"} < set(epoch)
+        assert [len(set(epoch).intersection(group)) for group in COPIES] == [1, 1]
+    for group in COPIES:
+        turns = [next(iter(set(epoch).intersection(group))) for epoch in epochs]
+        parts = [tuple(turns[at : at + len(group)]) for at in range(0, 60, len(group))]
+        assert all(sorted(part) == sorted(group) for part in parts)
+        assert len(set(parts)) > 1
+
+
+def test_without_their_copies_the_others_keep_their_order():
+    alone = [slot.picture for step in range(30) for slot in slots(step, pictures=PICTURES[:5])]
+    pictures, copies = (*PICTURES[:5], "img_5", "img_6"), [("img_2", "img_5", "img_6")]
+    joined = [s.picture for n in range(30) for s in slots(n, pictures=pictures, copies=copies)]
+    assert ["img_2" if one in copies[0] else one for one in joined] == alone
+
+
+def test_the_order_in_which_copies_are_listed_does_not_matter():
+    turned = tuple(group[::-1] for group in COPIES[::-1])
+    for step in range(20):
+        assert slots(step, copies=COPIES) == slots(step, pictures=PICTURES[::-1], copies=turned)
+
+
+@given(
+    st.lists(st.integers(1, 5), min_size=1, max_size=8),
+    st.integers(0, 40),
+    st.integers(1, 9),
+    st.integers(0, 9),
+)
+def test_a_cluster_is_shown_as_often_as_a_picture_and_its_copies_alike(sizes, steps, batch, seed):
+    groups = [[f"img_{n}_{k}" for k in range(size)] for n, size in enumerate(sizes)]
+    pictures = [one for group in groups for one in group]
+    copies = [group for group in groups if len(group) > 1]
+    planned = exposures(pictures, seed=seed, steps=steps, batch=batch, copies=copies)
+    assert list(planned) == pictures
+    assert sum(planned.values()) == steps * batch
+    by_group = [sum(planned[one] for one in group) for group in groups]
+    assert max(by_group) - min(by_group) <= 1
+    for group in groups:
+        counts = [planned[one] for one in group]
+        assert max(counts) - min(counts) <= 1
+    shown = Counter(
+        slot.picture
+        for step in range(steps)
+        for slot in slots(step, seed, pictures=pictures, batch=batch, copies=copies)
+    )
+    assert shown == Counter(planned)
+
+
+@pytest.mark.parametrize("copies", [[("img_0", "img_9")], [PICTURES[:2], PICTURES[1:3]]])
+def test_copies_that_are_not_drawn_or_stand_twice_are_refused(copies):
+    with pytest.raises(ValueError, match="copies"):
+        slots(0, copies=copies)
 
 
 def test_flips_and_dropped_captions_come_as_often_as_asked():

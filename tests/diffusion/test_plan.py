@@ -1,12 +1,12 @@
-"""Is the split the same for the same pictures, and does a plan hold what decides the bytes?"""
+"""Does a plan hold what decides the bytes, and refuse to train on what it holds out?"""
 
 import json
-import random
 
 import pytest
 
 from picdeed.core.errors import RunFailed
-from picdeed.diffusion.plan import RunPlan, Trainee, read_plan, split
+from picdeed.diffusion.holding_out import hold_out
+from picdeed.diffusion.plan import RunPlan, Trainee, read_plan
 
 
 def trainees(count):
@@ -16,8 +16,9 @@ def trainees(count):
     ]
 
 
-def plan(count=12, **changes):
-    train, held_out = split(trainees(count), 0.2)
+def plan(count=12, *, share=0.2, known=(), **changes):
+    """A plan that was parted with these kin known; `changes` come after."""
+    held = hold_out([t.picture for t in trainees(count)], share, known)
     values = {
         "schema": "picdeed.run-plan/1",
         "run": "run_" + "a" * 64,
@@ -26,8 +27,9 @@ def plan(count=12, **changes):
         "recipe": {"steps": 3},
         "seed": 0,
         "threads": 1,
-        "members": tuple(train),
-        "held_out": tuple(held_out),
+        "members": tuple(t for t in trainees(count) if t.picture not in held),
+        "held_out": tuple(t for t in trainees(count) if t.picture in held),
+        "kin": known,
         "snapshot": "snp_1",
         "snapshot_root": "1",
         "decision": "dec_1",
@@ -35,29 +37,13 @@ def plan(count=12, **changes):
     return RunPlan.model_validate(values | changes)
 
 
-def test_the_split_depends_on_the_pictures_and_not_on_their_order():
-    everyone = trainees(36)
-    shuffled = everyone.copy()
-    random.Random(1).shuffle(shuffled)
-    train, held_out = split(everyone, 0.17)
-    assert (train, held_out) == split(shuffled, 0.17)
-    assert len(held_out) == 6
-    assert sorted(train + held_out, key=lambda t: t.picture) == everyone
-    assert {t.picture for t in train}.isdisjoint(t.picture for t in held_out)
-
-
-def test_adding_a_picture_moves_at_most_one_other_picture():
-    before = {t.picture for t in split(trainees(36), 0.17)[1]}
-    after = {t.picture for t in split(trainees(37), 0.17)[1]}
-    assert len(before - after) <= 1
-
-
-@pytest.mark.parametrize(
-    ("count", "share", "held"),
-    [(1, 0.2, 0), (5, 0.2, 0), (6, 0.2, 2), (6, 0.0, 0), (100, 0.5, 33), (9, 0.01, 2)],
-)
-def test_small_sets_hold_out_two_or_nobody_and_never_more_than_a_third(count, share, held):
-    assert len(split(trainees(count), share)[1]) == held
+def kin_of(plan, *groups):
+    """Groups of kin by place: 0 upwards trained on, -1 downwards held out."""
+    found = []
+    for group in groups:
+        rows = [plan.members[at] if at >= 0 else plan.held_out[at] for at in group]
+        found.append(tuple(sorted(trainee.picture for trainee in rows)))
+    return tuple(found)
 
 
 def test_a_plan_is_read_back_as_it_was_written(tmp_path):
@@ -85,6 +71,56 @@ def test_a_plan_that_trains_on_a_held_out_picture_is_refused(tmp_path):
     plan(members=(*one.members, one.held_out[0])).write(tmp_path)
     with pytest.raises(RunFailed, match="held-out"):
         read_plan(tmp_path)
+
+
+@pytest.mark.parametrize("which", ["kin", "copies"])
+def test_a_plan_that_trains_on_kin_of_a_held_out_picture_is_refused(tmp_path, which):
+    one = plan()
+    plan(**{which: kin_of(one, (0, 1), (-1, -2))}).write(tmp_path)
+    assert read_plan(tmp_path).digest() != one.digest()
+    plan(**{which: kin_of(one, (0, 1), (2, -1))}).write(tmp_path)
+    with pytest.raises(RunFailed, match=f"{one.members[2].picture}, a copy or variant"):
+        read_plan(tmp_path)
+
+
+def test_a_plan_without_kin_and_with_the_default_balance_keeps_its_digest():
+    known = "e910624b7d3a33faadfa5669398995ebb1853af1791fe89c08b3cde123762a31"
+    assert plan().digest() == known
+    assert plan(recipe={"steps": 3, "balance": "cluster"}).digest() == known
+    assert plan(recipe={"steps": 3, "balance": "picture"}).digest() != known
+    copies = kin_of(plan(), (0, 1))
+    assert len({known, plan(kin=copies).digest(), plan(kin=copies, copies=copies).digest()}) == 3
+
+
+def test_copies_are_drawn_as_one_unless_the_recipe_counts_each_file():
+    copies = kin_of(plan(), (0, 1), (-1, -2))
+    assert plan(kin=copies, copies=copies).drawn_as_one == copies[:1]
+    each = {"steps": 3, "balance": "picture"}
+    assert plan(kin=copies, copies=copies, recipe=each).drawn_as_one == ()
+
+
+def test_of_held_out_copies_one_is_measured():
+    one = plan(36)
+    copies = kin_of(one, (0, 1), (-1, -2, -3))
+    held = [trainee.picture for trainee in one.held_out]
+    assert plan(36, kin=copies).measured == tuple(held)
+    assert plan(36, kin=copies, copies=copies).measured == tuple(sorted(held)[:-2])
+
+
+def test_why_nobody_is_held_out_is_said_in_words():
+    def why(count, groups=(), share=0.17):
+        ids = [trainee.picture for trainee in trainees(count)]
+        known = tuple(tuple(ids[at] for at in group) for group in groups)
+        return plan(count, share=share, known=known, recipe={"hold_out": share}).why_nobody()
+
+    assert why(9) is None
+    assert why(9, [range(2)]) is None
+    assert "hold_out = 0" in why(9, share=0.0)
+    assert why(3) == why(3, [range(2)])
+    assert "a loss on them would say nothing" in why(3)
+    assert "of 9 pictures 9 are, or may be, 1 picture." in why(9, [range(9)])
+    assert "of 9 pictures 8 are, or may be, 2 pictures." in why(9, [range(4), range(4, 8)])
+    assert all("Fewer than 2" in said for said in (why(3), why(9, share=0.0), why(9, [range(9)])))
 
 
 def test_a_missing_broken_or_foreign_plan_is_refused(tmp_path):

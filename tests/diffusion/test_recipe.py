@@ -3,8 +3,10 @@
 import pytest
 
 from picdeed.core.errors import UsageError
+from picdeed.core.ids import hash_json
 from picdeed.core.resources import bundled
 from picdeed.diffusion.recipe import (
+    Balance,
     LrSchedule,
     Recipe,
     default_preset,
@@ -46,6 +48,7 @@ def test_an_override_changes_its_knob_only():
         ("rank=1.5", "rank"),
         ('targets=["to_q", "everything"]', "everything"),
         ("targets=[]", "targets"),
+        ("balance=licence", "balance"),
         ("eval_timesteps=4", "eval_timesteps"),
     ],
 )
@@ -78,6 +81,19 @@ def test_a_preset_file_that_is_no_toml_or_holds_an_unknown_key_is_refused(tmp_pa
 def test_a_recipe_survives_its_json_form():
     recipe = load_recipe("demo")
     assert recipe_from(recipe.model_dump(mode="json")) == recipe
+
+
+def test_runs_from_before_there_was_a_balance_keep_their_recipes_digest():
+    known = {
+        "demo": "b41509a8bac6b6b838bac4a3e7ed5573d4dbb4dc5f5177fdf4081371dc05b7e7",
+        "style": "c59774ebc4e98ee953236b79907d6e30492ec0097eaeb85d8180b00a3121e7d8",
+    }
+    for name, digest in known.items():
+        assert load_recipe(name).balance is Balance.CLUSTER
+        assert hash_json(load_recipe(name).model_dump(mode="json")) == digest
+        each = load_recipe(name, ["balance=picture"])
+        assert recipe_from(each.model_dump(mode="json")) == each
+        assert hash_json(each.model_dump(mode="json")) != digest
 
 
 def test_the_rate_rises_to_its_peak_and_ends_near_its_floor():

@@ -132,6 +132,51 @@ def test_with_too_few_pictures_to_hold_out_the_loss_is_null_with_a_reason(
     assert "Fewer than 2" in result["loss_reason"]
 
 
+def test_copies_are_shown_as_one_picture_and_counted_so(tiny_base, ink, make_plan, tmp_path):
+    knobs = {"steps": 9, "batch": 4, "hold_out": 0.1}
+    plain = make_plan(tiny_base, ink, **knobs)
+    copies = (tuple(trainee.picture for trainee in plain.members[:3]),)
+    results = {}
+    for balance in ("cluster", "picture"):
+        folder = tmp_path / balance
+        told = {"kin": copies, "copies": copies, "balance": balance}
+        make_plan(tiny_base, ink, **told, **knobs).write(folder)
+        results[balance] = train(folder)
+    one, each = results["cluster"], results["picture"]
+    assert one["held_out"] == each["held_out"] == [t.picture for t in plain.held_out]
+    assert sum(one["exposure"].values()) == sum(each["exposure"].values()) == 36
+    together = sum(one["exposure"][name] for name in copies[0])
+    assert together in (4, 5)  # 36 over 8 different pictures
+    assert all(count in (3, 4) for count in each["exposure"].values())
+    assert (one["distinct_pictures"], one["effective_pictures"]) == (8, 8.0)
+    assert (each["distinct_pictures"], each["effective_pictures"]) == (8, 6.25)
+    assert one["kin_groups"] == each["kin_groups"] == 1
+    assert one["adapter_id"] != each["adapter_id"]
+
+
+def test_of_held_out_copies_one_is_measured(tiny_base, ink, make_plan, tmp_path):
+    plan = make_plan(tiny_base, ink, steps=1)
+    copy, *others = plan.members
+    copies = (tuple(sorted((copy.picture, plan.held_out[0].picture))),)
+    sides = {"members": tuple(others), "held_out": (*plan.held_out, copy)}
+    plan.model_copy(update={**sides, "kin": copies, "copies": copies}).write(tmp_path / "run")
+    result = train(tmp_path / "run")
+    assert len(result["held_out"]) == 3
+    assert result["loss"]["pictures"] == 2
+
+
+def test_nothing_but_copies_trains_and_says_why_there_is_no_loss(
+    tiny_base, ink, make_plan, tmp_path
+):
+    copies = (tuple(sorted(t.picture for t in ink)),)
+    make_plan(tiny_base, ink, kin=copies, copies=copies, steps=3).write(tmp_path / "run")
+    result = train(tmp_path / "run")
+    assert (result["loss"], result["held_out"], result["steps"]) == (None, [], 3)
+    assert "of 12 pictures 12 are, or may be, 1 picture" in result["loss_reason"]
+    assert (result["distinct_pictures"], result["effective_pictures"]) == (1, 1.0)
+    assert sorted(result["exposure"].values()) == [1] * 12
+
+
 def test_pictures_without_caption_train_without_one_and_are_counted(
     tiny_base, ink, make_plan, tmp_path
 ):

@@ -7,11 +7,14 @@ state, and the order of pictures does not depend on where it was interrupted.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import groupby
 
 _BITS = 63
+# What is drawn as one picture: a picture, or the copies of one, sorted.
+_Unit = str | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +37,24 @@ def slots_of(
     timesteps: int,
     flip: bool = False,
     caption_dropout: float = 0.0,
+    copies: Sequence[Sequence[str]] = (),
 ) -> tuple[Slot, ...]:
     """The `batch` slots of `step` (from 0), timesteps in [0, timesteps).
 
-    Each epoch shows every picture once, in an order of its own. Timesteps are stratified: each
-    slot gets its own `1/batch` of the range, which takes most of the variance out of the loss.
+    Each epoch shows every picture once, in an order of its own; of each group in `copies` it shows
+    one, and each in its turn, so that the group is shown as often as one picture. Timesteps are
+    stratified: each slot gets its own `1/batch` of the range, which takes most of the variance out
+    of the loss.
     """
+    first = step * batch
+    shown = _shown(range(first, first + batch), _units(pictures, copies), seed)
     strata = sorted(range(batch), key=lambda slot: _number("stratum", seed, step, slot))
     made = []
-    for slot in range(batch):
+    for slot, picture in enumerate(shown):
         within = (strata[slot] + _uniform("timestep", seed, step, slot)) / batch
         made.append(
             Slot(
-                picture=_picture(step * batch + slot, tuple(pictures), seed),
+                picture=picture,
                 flip=flip and _uniform("flip", seed, step, slot) < 0.5,
                 drop_caption=_uniform("caption", seed, step, slot) < caption_dropout,
                 timestep=min(timesteps - 1, int(within * timesteps)),
@@ -56,11 +64,21 @@ def slots_of(
     return tuple(made)
 
 
-def exposures(pictures: Sequence[str], *, seed: int, steps: int, batch: int) -> dict[str, int]:
-    """How often the plan shows each picture; the sum is steps x batch."""
+def exposures(
+    pictures: Sequence[str],
+    *,
+    seed: int,
+    steps: int,
+    batch: int,
+    copies: Sequence[Sequence[str]] = (),
+) -> dict[str, int]:
+    """How often the plan shows each picture; the sum is steps x batch.
+
+    Two pictures, or groups of copies, differ by at most 1, and so do two copies of one group.
+    """
     counts = dict.fromkeys(pictures, 0)
-    for position in range(steps * batch):
-        counts[_picture(position, tuple(pictures), seed)] += 1
+    for picture in _shown(range(steps * batch), _units(pictures, copies), seed):
+        counts[picture] += 1
     return counts
 
 
@@ -69,14 +87,34 @@ def fixed_seed(*words: object) -> int:
     return _number(*words)
 
 
-def _picture(position: int, pictures: tuple[str, ...], seed: int) -> str:
-    epoch, place = divmod(position, len(pictures))
-    return _order(pictures, seed, epoch)[place]
+def _units(pictures: Sequence[str], copies: Sequence[Sequence[str]]) -> tuple[_Unit, ...]:
+    if not copies:
+        return tuple(pictures)
+    group_of = {one: tuple(sorted(group)) for group in copies for one in group}
+    units = dict.fromkeys(group_of.get(one, (one,)) for one in pictures)
+    if sum(map(len, units)) != len(pictures):
+        raise ValueError("a group of copies names a picture that is not drawn, or one twice")
+    return tuple(unit if len(unit) > 1 else unit[0] for unit in units)
+
+
+def _shown(positions: range, units: tuple[_Unit, ...], seed: int) -> Iterator[str]:
+    for epoch, places in groupby(positions, lambda position: position // len(units)):
+        order = _order(units, seed, epoch)
+        for position in places:
+            unit = order[position % len(units)]
+            yield unit if isinstance(unit, str) else _in_turn(unit, seed, epoch)
+
+
+def _in_turn(copies: tuple[str, ...], seed: int, epoch: int) -> str:
+    """Each of the copies once in as many epochs, then anew in another order."""
+    turn, which = divmod(epoch, len(copies))
+    return sorted(copies, key=lambda copy: _number("copy", seed, turn, copy))[which]
 
 
 @lru_cache(maxsize=4)
-def _order(pictures: tuple[str, ...], seed: int, epoch: int) -> tuple[str, ...]:
-    return tuple(sorted(pictures, key=lambda picture: _number("order", seed, epoch, picture)))
+def _order(units: tuple[_Unit, ...], seed: int, epoch: int) -> tuple[_Unit, ...]:
+    names = {unit if isinstance(unit, str) else unit[0]: unit for unit in units}
+    return tuple(names[name] for name in sorted(names, key=partial(_number, "order", seed, epoch)))
 
 
 def _number(*words: object) -> int:

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 
 from picdeed.diffusion.draws import fixed_seed
+from picdeed.diffusion.holding_out import FEWEST_HELD_OUT
 from picdeed.diffusion.lora import ADAPTER
 from picdeed.diffusion.models import Base
 from picdeed.diffusion.objective import Objective
-from picdeed.diffusion.plan import FEWEST_HELD_OUT, Trainee
 
 # An adapter that helps by less than this, or on fewer held-out pictures than this share, has
 # not shown that it learned: random adapters stay within half a percent of the base.
@@ -85,13 +85,6 @@ class Evidence:
             "ratio": self.ratio,
             "learned": self.learned,
         }
-
-
-def why_none(held_out: Sequence[Trainee]) -> str | None:
-    """Why there can be no held-out loss, or None when there can."""
-    if len(held_out) >= FEWEST_HELD_OUT:
-        return None
-    return "Fewer than 2 pictures could be held out: a loss on them would say nothing."
 
 
 def measure(

@@ -1,13 +1,12 @@
-"""What exactly will a run train on? `plan.json`, written once before step 1, and its split.
+"""What exactly will a run train on? `plan.json`, settled before step 1.
 
 No torch in here: the stage that starts a run writes the plan, the subprocess reads it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from picdeed.core.errors import RunFailed
 from picdeed.core.ids import hash_json
-from picdeed.diffusion.recipe import Recipe
+from picdeed.diffusion.holding_out import FEWEST_HELD_OUT, hold_out
+from picdeed.diffusion.recipe import Balance, Recipe
 from picdeed.diffusion.runfolder import write_json
 
 SCHEMA = "picdeed.run-plan/1"
 NOTICES = "NOTICES.txt"
 """Beside the adapter: who is to be named. Its hash is fixed in the plan, before the first step."""
-FEWEST_HELD_OUT = 2
-# Holding out more than a third of a small set would take away what it has to teach.
-_LARGEST_SHARE = 3
+Groups = tuple[tuple[str, ...], ...]
 
 
 class Trainee(BaseModel):
@@ -37,7 +35,11 @@ class Trainee(BaseModel):
 
 
 class RunPlan(BaseModel):
-    """Everything that decides the bytes of an adapter, and the paths to find it."""
+    """Everything that decides the bytes of an adapter, and the paths to find it.
+
+    `kin` are the groups of two or more pictures, trained on or held out, that were known, before
+    the first step, to be or perhaps to be one picture; `copies` those in them that are one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,6 +52,8 @@ class RunPlan(BaseModel):
     threads: int = Field(ge=1, le=1024)
     members: tuple[Trainee, ...] = Field(min_length=1)
     held_out: tuple[Trainee, ...] = ()
+    kin: Groups = ()
+    copies: Groups = ()
     snapshot: str
     snapshot_root: str
     decision: str
@@ -63,6 +67,9 @@ class RunPlan(BaseModel):
         # A plan from before there were notices keeps the digest that its checkpoints carry.
         if self.notices_sha256 is None:
             del value["notices_sha256"]
+        for groups in ("kin", "copies"):  # nor did it know any
+            if not value[groups]:
+                del value[groups]
         for trainee in (*value["members"], *value["held_out"]):
             del trainee["path"]
         return value
@@ -70,6 +77,36 @@ class RunPlan(BaseModel):
     def digest(self) -> str:
         """SHA-256 that ties checkpoints to this plan."""
         return hash_json(self.content())
+
+    @property
+    def drawn_as_one(self) -> Groups:
+        """The copies among the pictures to train on that share the weight of one picture."""
+        if not self.copies or self.recipe.balance is Balance.PICTURE:
+            return ()
+        trained = {trainee.picture for trainee in self.members}
+        return tuple(group for group in self.copies if trained.issuperset(group))
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The held-out pictures that evidence is measured on: of copies, the first by id."""
+        later = {one for group in self.copies for one in sorted(group)[1:]}
+        return tuple(t.picture for t in self.held_out if t.picture not in later)
+
+    def why_nobody(self) -> str | None:
+        """Why there can be no held-out loss, in words; None when there can."""
+        if len(self.measured) >= FEWEST_HELD_OUT:
+            return None
+        if self.recipe.hold_out == 0:
+            return "Fewer than 2 pictures are held out: the recipe asks for none (hold_out = 0)."
+        everyone = [trainee.picture for trainee in (*self.members, *self.held_out)]
+        if not hold_out(everyone, self.recipe.hold_out):
+            return "Fewer than 2 pictures could be held out: a loss on them would say nothing."
+        together = sum(map(len, self.kin))
+        return (
+            "Fewer than 2 pictures could be held out whose copies, crops and variants are not "
+            f"trained on: of {len(everyone)} pictures {together} are, or may be, "
+            f"{_counted(len(self.kin), 'picture')}."
+        )
 
     def write(self, folder: Path) -> None:
         """Write `plan.json` into the run folder (made when missing), all or nothing."""
@@ -84,27 +121,15 @@ def read_plan(folder: Path) -> RunPlan:
         plan = RunPlan.model_validate(json.loads(path.read_bytes()))
     except (OSError, json.JSONDecodeError, ValidationError) as error:
         raise RunFailed(f"{path} is no run plan: {error}") from error
-    both = {t.picture for t in plan.members} & {t.picture for t in plan.held_out}
-    if both:
+    trained, held_out = ({t.picture for t in side} for side in (plan.members, plan.held_out))
+    if both := trained & held_out:
         raise RunFailed(f"{path} trains on a held-out picture: {min(both)}.")
+    for group in (*plan.kin, *plan.copies):
+        if not (trained.isdisjoint(group) or held_out.isdisjoint(group)):
+            kin = min(trained.intersection(group))
+            raise RunFailed(f"{path} trains on {kin}, a copy or variant of a held-out picture.")
     return plan
 
 
-def split(trainees: Sequence[Trainee], share: float) -> tuple[list[Trainee], list[Trainee]]:
-    """(to train on, held out), the same for the same pictures in any order.
-
-    Pictures are ranked by a hash of their id; the first `share` of them, at least 2 and at most
-    a third, are held out. Where a third is fewer than 2, or share is 0, nobody is.
-    """
-    ranked = sorted(trainees, key=lambda trainee: trainee.picture)
-    wanted = max(FEWEST_HELD_OUT, round(len(ranked) * share))
-    count = min(wanted, len(ranked) // _LARGEST_SHARE)
-    if share == 0 or count < FEWEST_HELD_OUT:
-        return ranked, []
-    chosen = {t.picture for t in sorted(ranked, key=_rank)[:count]}
-    train = [t for t in ranked if t.picture not in chosen]
-    return train, [t for t in ranked if t.picture in chosen]
-
-
-def _rank(trainee: Trainee) -> str:
-    return hashlib.sha256(b"hold-out/1|" + trainee.picture.encode()).hexdigest()
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

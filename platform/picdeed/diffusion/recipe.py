@@ -13,7 +13,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from picdeed.core.errors import UsageError
 from picdeed.core.resources import bundled
@@ -33,6 +40,13 @@ class LrSchedule(StrEnum):
 
     COSINE = "cosine"
     CONSTANT = "constant"
+
+
+class Balance(StrEnum):
+    """What is shown equally often: each cluster of copies, or each picture, copies too."""
+
+    CLUSTER = "cluster"
+    PICTURE = "picture"
 
 
 class Recipe(BaseModel):
@@ -58,9 +72,18 @@ class Recipe(BaseModel):
     caption_prefix: str = Field("", max_length=200)
     caption_suffix: str = Field("", max_length=200)
     flip: bool = False
+    balance: Balance = Balance.CLUSTER
     hold_out: float = Field(0.17, ge=0, le=0.5)
     eval_timesteps: int = Field(8, ge=8, le=100)
     eval_noises: int = Field(2, ge=1, le=16)
+
+    @model_serializer(mode="wrap")
+    def _dumped(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        value: dict[str, Any] = handler(self)
+        # A recipe from before there was a balance keeps the digest that its runs are known by.
+        if value.get("balance") == Balance.CLUSTER:
+            del value["balance"]
+        return value
 
     def rate(self, step: int) -> float:
         """Learning rate of `step` (from 0): linear warm-up, then as the schedule says."""

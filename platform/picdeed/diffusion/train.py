@@ -42,6 +42,7 @@ from picdeed.diffusion.runfolder import (
     read_json,
     write_json,
 )
+from picdeed.diffusion.weights import effective, weights
 
 SCHEMA = "picdeed.run-result/1"
 Tensors = Mapping[str, torch.Tensor]
@@ -179,6 +180,7 @@ def slots_for(plan: RunPlan, step: int, timesteps: int) -> tuple[Slot, ...]:
         timesteps=timesteps,
         flip=recipe.flip,
         caption_dropout=recipe.caption_dropout,
+        copies=plan.drawn_as_one,
     )
 
 
@@ -206,16 +208,22 @@ def caption_of(trainee: Trainee, recipe: Recipe) -> str:
 
 def _check_exposures(plan: RunPlan, at: Position) -> None:
     pictures = [trainee.picture for trainee in plan.members]
-    planned = exposures(pictures, seed=plan.seed, steps=plan.recipe.steps, batch=plan.recipe.batch)
+    planned = exposures(
+        pictures,
+        seed=plan.seed,
+        steps=plan.recipe.steps,
+        batch=plan.recipe.batch,
+        copies=plan.drawn_as_one,
+    )
     if Counter(planned) != at.shown:
         raise RunFailed("The pictures that were shown are not those that the plan names.")
 
 
 def _evidence(plan: RunPlan, ready: Ready) -> dict[str, Any]:
-    reason = evidence.why_none(plan.held_out)
+    reason = plan.why_nobody()
     if reason is not None:
         return {"loss": None, "loss_reason": reason}
-    names = [trainee.picture for trainee in plan.held_out]
+    names = plan.measured
     found = evidence.measure(
         ready.base,
         {name: ready.moments[name] for name in names},
@@ -243,6 +251,7 @@ def _save(folder: Path, plan: RunPlan, base: Base) -> dict[str, Any]:
 
 
 def _figures(plan: RunPlan, base: Base, at: Position) -> dict[str, Any]:
+    worth = effective(weights([t.picture for t in plan.members], plan.drawn_as_one), plan.kin)
     return {
         "schema": SCHEMA,
         "run": plan.run,
@@ -251,6 +260,9 @@ def _figures(plan: RunPlan, base: Base, at: Position) -> dict[str, Any]:
         "steps_per_second": round(at.step / at.seconds, 4) if at.seconds else 0.0,
         "exposure": {t.picture: at.shown[t.picture] for t in plan.members},
         "held_out": [trainee.picture for trainee in plan.held_out],
+        "distinct_pictures": worth.distinct,
+        "effective_pictures": worth.pictures,
+        "kin_groups": len(plan.kin),
         "without_caption": sum(not t.caption.strip() for t in plan.members),
         "threads": plan.threads,
         "device": base.device.type,

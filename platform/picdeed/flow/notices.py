@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 from picdeed.core.errors import IntegrityError, UsageError
 from picdeed.core.ids import sha256, sha256_file
 from picdeed.core.resources import bundled
-from picdeed.diffusion.plan import NOTICES, Trainee, split
+from picdeed.diffusion.plan import NOTICES
 from picdeed.diffusion.recipe import Recipe, recipe_from
 from picdeed.diffusion.runfolder import read_json
 from picdeed.flow.basefiles import folder_of
+from picdeed.flow.parting import parted
 from picdeed.registry import (
     claims,
     conclusions,
@@ -101,9 +102,17 @@ def notices(
 
 
 def notices_of(
-    registry: Registry, catalogue: Catalogue, owed: Collection[str], *, at: str | None = None
+    registry: Registry,
+    catalogue: Catalogue,
+    owed: Collection[str],
+    *,
+    at: str | None = None,
+    held_out: Collection[str] | None = None,
 ) -> Noticed:
-    """The notices of several snapshots, runs and bases (whole ids) in one text."""
+    """The notices of several snapshots, runs and bases (whole ids) in one text.
+
+    `held_out` is what the one run in `owed` will hold out, where its plan is yet to be written.
+    """
     now = at or utc_now()
     with registry.read() as session:
         models = {name for name in owed if subjects.kind_of(name) == "bas"}
@@ -112,7 +121,8 @@ def notices_of(
             run = subjects.find(session, Run, name)
             if run is not None:
                 models.add(run.base_id)
-            parts.append(_part(registry, session, run.snapshot_id if run else name, run, now))
+            frozen = run.snapshot_id if run else name
+            parts.append(_part(registry, session, frozen, run, now, held_out=held_out))
         rows = [subjects.require(session, Base, name) for name in sorted(models)]
     found = Notices(tuple(parts), tuple(_base(registry, row) for row in rows))
     texts = shipped_texts(wording.due_terms(found, catalogue))
@@ -136,7 +146,9 @@ def shipped_texts(wanted: Mapping[str, Terms]) -> dict[str, str]:
     return found
 
 
-def fix_for_run(registry: Registry, run: str, folder: Path) -> str | None:
+def fix_for_run(
+    registry: Registry, run: str, folder: Path, held_out: Collection[str]
+) -> str | None:
     """NOTICES.txt in a run's folder, fixed when the run first starts; gives its SHA-256.
 
     The hash stands in the adapter's header, so a run that goes on keeps the text of its start,
@@ -146,7 +158,8 @@ def fix_for_run(registry: Registry, run: str, folder: Path) -> str | None:
     path = folder / NOTICES
     digest: str | None
     if earlier is None:
-        digest = notices_of(registry, load_catalogue(bundled("configs")), [run]).sha256
+        rules = load_catalogue(bundled("configs"))
+        digest = notices_of(registry, rules, [run], held_out=held_out).sha256
     else:
         digest = earlier.get("notices_sha256")
     if digest is not None and not (path.is_file() and sha256_file(path) == digest):
@@ -189,10 +202,18 @@ def _runs_and_bases(session: Session, subject: str) -> frozenset[str]:
     return frozenset({subject})
 
 
-def _part(registry: Registry, session: Session, snapshot: str, run: Run | None, now: str) -> Part:
+def _part(
+    registry: Registry,
+    session: Session,
+    snapshot: str,
+    run: Run | None,
+    now: str,
+    *,
+    held_out: Collection[str] | None,
+) -> Part:
     frozen = subjects.require(session, Snapshot, snapshot)
     members = snapshots.members(session, frozen.id)
-    changes = _changes(registry, session, run, members)
+    changes = _changes(registry, session, run, members, held_out)
     works: list[Work] = []
     for part in chunks(members, _BATCH):
         works += _works(session, part, changes, now)
@@ -245,23 +266,27 @@ def _fields(rows: Iterable[PictureClaim]) -> dict[str, tuple[str, ...]]:
 
 
 def _changes(
-    registry: Registry, session: Session, run: Run | None, members: Sequence[SnapshotMember]
+    registry: Registry,
+    session: Session,
+    run: Run | None,
+    members: Sequence[SnapshotMember],
+    held_out: Collection[str] | None,
 ) -> dict[str, str]:
     """What was done with each picture, no further than it is true."""
     if run is None:
         return {member.picture_id: "none: frozen unchanged" for member in members}
     recipe = recipe_from(run.recipe)
     base = subjects.require(session, Base, run.base_id)
-    trained, held_out = split(
-        [Trainee(picture=member.picture_id, path="") for member in members], recipe.hold_out
-    )
+    names = [member.picture_id for member in members]
+    if held_out is None:
+        held_out = parted(registry, session, run, names).held_out
     fitted = _fitted(side_of(folder_of(registry, base)), recipe)
     learned = (
         f"{fitted}, learned from in a run of {recipe.steps} steps; "
         "the adapter's file holds weights and no picture"
     )
     measured = f"{fitted}, held out: measured on, never learned from"
-    return {one.picture: learned for one in trained} | {one.picture: measured for one in held_out}
+    return {name: measured if name in held_out else learned for name in names}
 
 
 def _fitted(side: int | None, recipe: Recipe) -> str:

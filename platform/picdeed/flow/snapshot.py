@@ -12,7 +12,9 @@ from dataclasses import asdict, dataclass
 
 from picdeed.core.events import Event
 from picdeed.core.ids import sha256
+from picdeed.diffusion.weights import Effective, effective, weights
 from picdeed.flow.keeping import rank
+from picdeed.flow.kin import kin
 from picdeed.flow.standing import facts_on, group_of
 from picdeed.registry import claims as claim_rows
 from picdeed.registry import conclusions, datasets, ledger, pictures, similar, snapshots
@@ -45,13 +47,17 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Snapshotted:
-    """`left_out` counts each picture once, under the first cause in REASONS that holds."""
+    """`left_out` counts each picture once, under the first cause in REASONS that holds.
+
+    `effective` says how many different pictures the members are worth, as is known today.
+    """
 
     snapshot: str | None
     members: int
     root: str | None
     left_out: Mapping[str, int]
     why: Mapping[str, str]
+    effective: Effective | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ def snapshot(
         counted = Counter(why.values())
         left_out = {reason: counted[reason] for reason in REASONS if counted[reason]}
         if not chosen:
-            return Snapshotted(None, 0, None, left_out, why)
+            return Snapshotted(None, 0, None, left_out, why, None)
         root = snapshots.root_of([_leaf(one) for one in chosen])
         identity = snapshots.snapshot_id(root)
         rows = _rows(identity, root, chosen)
@@ -97,7 +103,8 @@ def snapshot(
             event = Event.SNAPSHOT_FROZEN if first else Event.SNAPSHOT_REQUESTED
             payload = {"snapshot": identity, "root": root, "members": len(chosen)}
             ledger.write(session, event, payload, rows)
-        return Snapshotted(identity, len(chosen), root, left_out, why)
+        worth = _worth(session, [one.picture.id for one in chosen])
+        return Snapshotted(identity, len(chosen), root, left_out, why, worth)
 
 
 def _candidates(
@@ -153,14 +160,26 @@ def _cause(one: _Candidate, catalogue: Catalogue, query: Query) -> str | None:
 def _keepers(
     session: Session, candidates: Sequence[_Candidate], why: dict[str, str]
 ) -> list[_Candidate]:
-    """Of each cluster only the best-ranked member that this dataset holds and may use."""
+    """Of each cluster only one member that this dataset holds and may use: its keeper, else the
+    best-ranked."""
     copies = similar.same_picture(session, [one.picture.id for one in candidates])
+    heads = set(similar.keepers(session, list(copies)).values())
+
+    def worth(one: _Candidate) -> tuple[bool, bool, tuple[int, bool, int, str]]:
+        return (not one.usable, one.picture.id not in heads, rank(one.picture))
+
     best: dict[str, _Candidate] = {}
-    for one in sorted(candidates, key=lambda one: (not one.usable, rank(one.picture))):
+    for one in sorted(candidates, key=worth):
         group = copies.get(one.picture.id, [one.picture.id])
         if best.setdefault(min(group), one) is not one:
             why[one.picture.id] = "duplicate"
     return sorted(best.values(), key=lambda one: one.picture.id)
+
+
+def _worth(session: Session, members: Sequence[str]) -> Effective:
+    """Copies weigh as one picture, as they do in a fine-tune unless its recipe says otherwise."""
+    known = kin(session, members)
+    return effective(weights(members, known.copies), known.groups)
 
 
 def _leaf(one: _Candidate) -> bytes:

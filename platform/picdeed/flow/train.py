@@ -15,12 +15,13 @@ from typing import Any, Protocol
 from picdeed.core.errors import Denied, NeedsReview, RunFailed
 from picdeed.core.events import Event, Progress, silent
 from picdeed.core.ids import hash_json, sha256_file
-from picdeed.diffusion.plan import SCHEMA, RunPlan, Trainee, split
+from picdeed.diffusion.plan import SCHEMA, RunPlan, Trainee
 from picdeed.diffusion.recipe import Recipe, recipe_from
 from picdeed.diffusion.runfolder import Stopped, forget_stop, is_running, read_json
 from picdeed.flow.basefiles import folder_of
 from picdeed.flow.decided import require_open, told
 from picdeed.flow.notices import fix_for_run
+from picdeed.flow.parting import Leak, leaks, parted
 from picdeed.registry import ledger, pictures, revocations, runs, snapshots, subjects
 from picdeed.registry.bases import Base
 from picdeed.registry.decisions import Decision
@@ -42,6 +43,10 @@ class Launch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Trained:
+    """A run. `distinct_pictures` and `effective_pictures` are of those trained on, `kin_groups` of
+    all; they say what was known when it began, `leaks` what is known now.
+    """
+
     run: str
     state: str
     adapter: Mapping[str, Any] | None
@@ -49,6 +54,10 @@ class Trained:
     steps_per_second: float | None
     loss: Mapping[str, Any] | None
     loss_reason: str | None
+    distinct_pictures: int | None
+    effective_pictures: float | None
+    kin_groups: int | None
+    leaks: tuple[Leak, ...]
     seconds: float | None
     resumed_from: int | None
     error: str | None
@@ -106,13 +115,18 @@ def prepare(
 
 
 def _write_plan(registry: Registry, run: str) -> Path:
-    """`plan.json` for the process that trains; written anew each time, for paths may have moved."""
+    """`plan.json` for the process that trains; written anew each time, for paths may have moved.
+
+    Whom a run holds out is settled when it first starts, from the kin that were known then.
+    """
     with registry.read() as session:
         row = subjects.require(session, Run, run)
         base = subjects.require(session, Base, row.base_id)
         frozen = subjects.require(session, Snapshot, row.snapshot_id)
         members = snapshots.members(session, frozen.id)
-        rows = pictures.by_ids(session, [member.picture_id for member in members])
+        names = [member.picture_id for member in members]
+        rows = pictures.by_ids(session, names)
+        sides = parted(registry, session, row, names)
     recipe = recipe_from(row.recipe)
     trainees = [
         Trainee(
@@ -122,7 +136,6 @@ def _write_plan(registry: Registry, run: str) -> Path:
         )
         for member in members
     ]
-    trained, held_out = split(trainees, recipe.hold_out)
     folder = registry.root / row.folder
     RunPlan(
         schema=SCHEMA,
@@ -132,13 +145,15 @@ def _write_plan(registry: Registry, run: str) -> Path:
         recipe=recipe,
         seed=row.seed,
         threads=THREADS,
-        members=tuple(trained),
-        held_out=tuple(held_out),
+        members=tuple(one for one in trainees if one.picture not in sides.held_out),
+        held_out=tuple(one for one in trainees if one.picture in sides.held_out),
+        kin=sides.kin.groups,
+        copies=sides.kin.copies,
         snapshot=frozen.id,
         snapshot_root=frozen.root,
         decision=row.decision_id,
         licenses=dict(sorted(Counter(member.license for member in members).items())),
-        notices_sha256=fix_for_run(registry, row.id, folder),
+        notices_sha256=fix_for_run(registry, row.id, folder, sides.held_out),
         cache=str(registry.cache / "latents"),
     ).write(folder)
     return folder
@@ -333,6 +348,7 @@ def show(registry: Registry, run: str) -> Trained:
         row = subjects.require(session, Run, run)
         result = row.result or {}
         adapter = subjects.find(session, Adapter, result["adapter_id"]) if result else None
+        leaked = leaks(registry, session, row)
     return Trained(
         run=row.id,
         state=row.state,
@@ -348,6 +364,10 @@ def show(registry: Registry, run: str) -> Trained:
         steps_per_second=result.get("steps_per_second"),
         loss=result.get("loss"),
         loss_reason=result.get("loss_reason"),
+        distinct_pictures=result.get("distinct_pictures"),
+        effective_pictures=result.get("effective_pictures"),
+        kin_groups=result.get("kin_groups"),
+        leaks=leaked,
         seconds=result.get("seconds"),
         resumed_from=result.get("resumed_from"),
         error=row.error,
