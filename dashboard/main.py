@@ -20,6 +20,7 @@ PAGES = {
     "Pictures": [
         st.Page("picdeed_ui/pages/register.py", title="Register", url_path="register"),
         st.Page("picdeed_ui/pages/browse.py", title="Browse", url_path="browse"),
+        st.Page("picdeed_ui/pages/copies.py", title="Copies", url_path="copies"),
     ],
     "Permission": [
         st.Page("picdeed_ui/pages/rights.py", title="Rights", url_path="rights"),

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import functools
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from picdeed.flow import pipeline
+from picdeed.flow import dedup, pipeline
 from picdeed.registry import (
     bases,
+    claims,
     conclusions,
     datasets,
     ledger,
     outputs,
     overview,
     pictures,
+    rollups,
     runs,
     similar,
     subjects,
@@ -25,14 +28,16 @@ from picdeed.registry.session import Registry, open_registry, utc_now
 from picdeed.rights.expression import AllOf, AnyOf, Tree, render, tree_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from picdeed.registry.bases import Base
+    from picdeed.registry.claims import PictureClaim
     from picdeed.registry.ledger import LedgerEvent
     from picdeed.registry.overview import Overview
     from picdeed.registry.pictures import PicturePage, PictureView
     from picdeed.registry.runs import Adapter, Run
+    from picdeed.registry.similar import Pair
     from picdeed.registry.snapshots import Snapshot
     from picdeed.rights.terms import Profile
 
@@ -114,6 +119,85 @@ def copies_of(identity: str) -> tuple[PictureView, ...]:
         same = similar.same_picture(session, [identity]).get(identity, [])
         rows = pictures.by_ids(session, [one for one in same if one != identity])
         return pictures.views(session, list(rows.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What the last search for copies did not see. `searched` is False before the first one."""
+
+    searched: bool
+    pictures: int
+    decisions: int
+
+
+def waiting() -> Waiting:
+    """What came since copies were last looked for."""
+    with registry().read() as session:
+        mark = rollups.watermark(session, dedup.MARK)
+        if mark is None or mark.state != dedup.STATE:
+            return Waiting(
+                searched=False, pictures=overview.overview(session).pictures, decisions=0
+            )
+        return Waiting(
+            searched=True,
+            pictures=similar.written_since(session, mark.seq, "pictures"),
+            decisions=similar.written_since(session, mark.seq, "pair_decisions"),
+        )
+
+
+def head() -> tuple[Registry, str]:
+    """The registry and the hash of its last event: what was read under it is still so."""
+    found = registry()
+    with found.read() as session:
+        return found, ledger.last_event(session)[1]
+
+
+def settled() -> tuple[Registry, int]:
+    """The registry and its last event that is no decision about a pair."""
+    found = registry()
+    with found.read() as session:
+        return found, similar.settled(session)
+
+
+def copies(dataset: str | None = None) -> pipeline.Deduped:
+    """Clusters as they stand, and the questions that were open when something else than a decision
+    was last written; raises UnknownSubject.
+
+    Thousands of clusters take seconds to read, and a decision is a click.
+    """
+    return _copies(*settled(), dataset)
+
+
+@functools.lru_cache(maxsize=4)
+def _copies(found: Registry, _seq: int, dataset: str | None) -> pipeline.Deduped:
+    return pipeline.list_copies(found, dataset)
+
+
+def forget_copies() -> None:
+    """Read clusters and questions again: a decision from before was undone."""
+    _copies.cache_clear()
+
+
+def decided() -> tuple[pipeline.Decided, ...]:
+    """Every decision about a pair that stands, newest first."""
+    return _decided(*head())
+
+
+@functools.lru_cache(maxsize=2)
+def _decided(found: Registry, _head: str) -> tuple[pipeline.Decided, ...]:
+    return pipeline.list_decided(found)
+
+
+def pairs_among(ids: Collection[str]) -> list[Pair]:
+    """What was recorded about pairs of these pictures."""
+    with registry().read() as session:
+        return similar.pairs_among(session, ids)
+
+
+def claims_in_force(ids: Collection[str]) -> dict[str, list[PictureClaim]]:
+    """Claims by picture without those that a person took back."""
+    with registry().read() as session:
+        return claims.in_force(session, ids)
 
 
 def all_snapshots() -> list[Snapshot]:

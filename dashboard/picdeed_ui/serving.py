@@ -13,6 +13,7 @@ from picdeed.imaging.decode import decode
 from picdeed.imaging.thumbs import thumbnail
 from picdeed.registry import outputs, pictures
 from picdeed_ui import data
+from picdeed_ui.laid import laid_over
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -33,6 +34,7 @@ def routes() -> list[BaseRoute]:
     return [
         Route("/app/static/thumbs/{digest}", thumb),
         Route("/app/static/files/{digest}", file),
+        Route("/app/static/laid/{first}/{second}/{what}", laid),
     ]
 
 
@@ -42,6 +44,10 @@ def thumb_url(digest: str) -> str:
 
 def file_url(digest: str) -> str:
     return f"/app/static/files/{digest}"
+
+
+def laid_url(first: str, second: str, what: str, version: str) -> str:
+    return f"/app/static/laid/{first}/{second}/{what}?v={version}"
 
 
 def thumb(request: Request) -> Response:
@@ -75,6 +81,22 @@ def file(request: Request) -> Response:
     if not path.is_file():
         return _missing()
     return Response(path.read_bytes(), media_type=media_type, headers=HEADERS)
+
+
+def laid(request: Request) -> Response:
+    """One of two pictures on the first one's frame, or what differs between them, as WebP."""
+    first, second = str(request.path_params["first"]), str(request.path_params["second"])
+    for digest in (first, second):
+        if not DIGEST.fullmatch(digest) or _media_type(digest) is None:
+            return _missing()
+    try:
+        found = laid_over(pictures.picture_id(first), pictures.picture_id(second))
+    except PicdeedError:
+        return _missing()
+    made = found.pictures.get(str(request.path_params["what"])) if found else None
+    if made is None:
+        return _missing()
+    return Response(made, media_type="image/webp", headers=HEADERS)
 
 
 def _media_type(digest: str) -> str | None:

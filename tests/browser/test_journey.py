@@ -2,20 +2,22 @@
 
 register (dry run, then write) -> browse -> one picture -> snapshot, gate, a short fine-tune,
 watched -> the verdict with its clauses -> one drawing, its credential and lineage -> one picture
-is revoked, and the drawing falls with it -> audit; then somebody damages the registry behind its
+is revoked, and the drawing falls with it -> a look-alike is looked at and decided -> audit; then somebody damages the registry behind its
 back, and the page says so.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from picture_edits import lettered
 from playwright.sync_api import Page, expect
 
 from picdeed.registry import pictures
-from picdeed.testing import tiny_pictures
+from picdeed.testing import tiny_picture, tiny_pictures
 
 pytestmark = pytest.mark.browser
 
@@ -85,13 +87,25 @@ def folder(tmp_path):
     return folder
 
 
-def test_the_whole_way(visit, registry, folder):
+@pytest.fixture
+def alike(tmp_path):
+    """The fourth drawing with a word on it, under a hostile name."""
+    folder = tmp_path / "alike"
+    folder.mkdir()
+    lettered(tiny_picture(4), 0.2, "SALE").save(folder / "word.png")
+    row = {"file_name": "word.png", "license": "CC0-1.0", "caption": HOSTILE}
+    (folder / "metadata.jsonl").write_text(json.dumps(row))
+    return folder
+
+
+def test_the_whole_way(visit, registry, folder, alike):
     register(visit, folder)
     browse(visit)
     fine_tune(visit)
     rights(visit)
     draw(visit)
     revoke(visit)
+    copies(visit, alike)
     audit(visit, registry)
     here = urlsplit(visit.address).netloc
     away = [url for url in visit.asked if urlsplit(url).netloc not in ("", here)]
@@ -192,6 +206,32 @@ def revoke(visit):
     visit.turn_to("Outputs")
     expect(visit.cards()).to_have_count(1)
     expect(visit.cards().first).to_contain_text("suspended")
+
+
+def copies(visit, alike):
+    visit.turn_to("Register")
+    visit.fill("Folder, archive or file", str(alike))
+    visit.fill("Dataset", "alike")
+    visit.press("Register")
+    visit.sees("1 pictures were registered in alike")
+    visit.turn_to("Copies")
+    visit.press("Look for copies")
+    visit.sees("a part differs")
+    visit.press("Begin with the first")
+    visit.sees("A part differs: alike but for a part")
+    visit.sees("**bold** :material/face:")
+    for way in ("Laid over", "Difference", "Blink"):
+        visit.page.get_by_role("tab", name=way).click()
+        visit.page.wait_for_function(
+            "tab => [...tab.getRootNode().querySelectorAll('img')].every(i => i.naturalWidth > 0)",
+            arg=visit.page.get_by_role("tab", name=way).element_handle(),
+        )
+    expect(visit.page.locator(".stage .box").first).to_be_visible()
+    visit.fill("Who decides", "Eve Example")
+    visit.press("Not a match")
+    visit.sees("recorded. Clusters stay as they are.")
+    visit.sees("Decided (1)")
+    assert visit.page.title() != "broken"
 
 
 def audit(visit, registry):

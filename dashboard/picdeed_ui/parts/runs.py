@@ -170,6 +170,11 @@ def _outcome(view: RunView, done: pipeline.Trained) -> None:
         words("note", "Loss on pictures it never trained on; lower is better.")
     elif done.loss_reason:
         words("note", f"No evidence of learning: {done.loss_reason}")
+    if done.leaks:
+        st.warning(
+            f"{len(done.leaks)} of the held-out pictures are, or may be, pictures that it trained "
+            "on, as is known by now: its loss measures memory too. Train again to part them."
+        )
     pairs = [("Run", view.id), ("Snapshot", short(view.snapshot))]
     if done.adapter is not None:
         pairs.append(("Adapter", str(done.adapter["id"])))
