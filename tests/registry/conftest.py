@@ -20,6 +20,7 @@ from picdeed.registry import (
     facts,
     grants,
     ledger,
+    looks,
     outputs,
     pictures,
     revocations,
@@ -274,6 +275,14 @@ def rows_of(life: SimpleNamespace) -> list:
             effective=AT,
             entry_hash="2" * 64,
             read_at=AT,
+        ),
+        looks.TombstoneLook(
+            feed="k" * 64,
+            seq=1,
+            algorithm="pdq256/1",
+            turned="0" * 512,
+            quality=80,
+            colours="0" * 384,
         ),
         *(
             codes.CodeRow(

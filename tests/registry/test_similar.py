@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from picdeed.registry import similar
+from picdeed.core.events import Event
+from picdeed.registry import ledger, similar
 from picdeed.registry.datasets import Member
 from picdeed.registry.pictures import PictureState
 from picdeed.registry.similar import Cluster, ClusterMember, Fingerprint, new_pair
@@ -55,6 +56,39 @@ def test_what_has_no_fingerprint_yet(registry, make, save):
         assert [f.picture_id for f in similar.fingerprints(session, "other/1")] == ids[1:2]
 
 
+def test_pairs_within_some_pictures_only(registry, make, save):
+    ids = sorted(make.picture(str(i)).id for i in range(4))
+    save(*(make.picture(str(i)) for i in range(4)))
+    linked = [(0, 1), (1, 2), (2, 3)]
+    save(*(new_pair(ids[i], ids[j], kind="near", distance=0, evidence={}) for i, j in linked))
+    with registry.read() as session:
+        found = similar.pairs_among(session, [ids[2], ids[0], ids[1]])
+        assert [(pair.a, pair.b) for pair in found] == [(ids[0], ids[1]), (ids[1], ids[2])]
+        assert similar.pairs_among(session, ids[:1]) == similar.pairs_among(session, []) == []
+
+
+def test_how_many_rows_came_since(registry, make, save):
+    save(make.picture("0"))
+    with registry.read() as session:
+        seq, _ = ledger.last_event(session)
+    save(make.picture("1"), make.picture("2"))
+    with registry.read() as session:
+        assert similar.written_since(session, seq, "pictures") == 2
+        assert similar.written_since(session, seq, "pairs") == 0
+        assert similar.written_since(session, seq - 1, "pictures") == 3
+
+
+def test_a_decision_about_a_pair_settles_nothing_anew(registry, make, save):
+    save(make.picture("0"))
+    with registry.read() as session:
+        seq = similar.settled(session)
+        assert seq == ledger.last_event(session)[0]
+    with registry.write() as session:
+        ledger.write(session, Event.DEDUP_DECIDED, {}, [])
+    with registry.read() as session:
+        assert similar.settled(session) == seq < ledger.last_event(session)[0]
+
+
 def test_clusters_from_either_side(registry, make, save):
     d = make.dataset("d")
     ids = sorted(make.picture(str(i)).id for i in range(5))
@@ -85,3 +119,30 @@ def test_clusters_from_either_side(registry, make, save):
         assert [p.b for p in similar.pairs(session)] == [ids[1], ids[2]]
         assert [p.b for p in similar.pairs(session, "near")] == [ids[1]]
         assert similar.cluster_members(session, ["clu_0"]) == {"clu_0": []}
+
+
+def test_pairs_are_found_from_either_end(registry, make, save):
+    shown = sorted((make.picture(str(i)) for i in range(5)), key=lambda p: p.id)
+    ids = [p.id for p in shown]
+    save(
+        *shown,
+        *(
+            new_pair(ids[a], ids[b], kind=kind, distance=0.5, evidence={})
+            for a, b, kind in (
+                (0, 1, "near"),
+                (1, 2, "related"),
+                (2, 3, "unrelated"),
+                (3, 4, "variant"),
+            )
+        ),
+    )
+    with registry.read() as session:
+
+        def asked(*places):
+            found = similar.pairs_of(session, [ids[at] for at in places])
+            return [(ids.index(pair.a), ids.index(pair.b)) for pair in found]
+
+        assert asked(0) == [(0, 1)]
+        assert asked(1) == asked(0, 1, 2) == [(0, 1), (1, 2)]
+        assert asked(3) == asked(4) == [(3, 4)]
+        assert asked() == []

@@ -94,15 +94,37 @@ def erase(
 def tombstones_export(
     call: Call,
     to: Annotated[Path, typer.Option("--to", metavar="FILE")],
+    fingerprints: Annotated[
+        bool,
+        typer.Option(
+            "--fingerprints",
+            help="Say how each picture looks, so that crops and mirrored copies are found too. "
+            "Not of pictures revoked for privacy: a fingerprint is about them.",
+        ),
+    ] = False,
+    privacy_too: Annotated[
+        bool,
+        typer.Option(
+            "--privacy-too", help="With --fingerprints: also of pictures revoked for privacy."
+        ),
+    ] = False,
 ) -> None:
     """Write this registry's feed: salted hashes of what was revoked, signed."""
     from picdeed.flow.tombstones import export_tombstones
 
-    done = export_tombstones(call.open(), to)
+    if privacy_too and not fingerprints:
+        raise UsageError(
+            "--privacy-too says whose fingerprints to give away, and none were asked for; "
+            "nothing was written.",
+            hint="Add --fingerprints.",
+        )
+    done = export_tombstones(call.open(), to, fingerprints=fingerprints, privacy_too=privacy_too)
     if call.as_json:
         print_document("tombstones", done)
         return
     say(f"{done.path}: {done.entries} entries", "bold")
+    if done.fingerprints is not None:
+        say(f"{done.fingerprints} of them say how their picture looks")
     say(f"fingerprint of its key: {done.fingerprint}", "dim")
 
 
@@ -130,6 +152,10 @@ def tombstones_read(
     table("Pictures of ours", ("picture", "same", "ground", "since"), rows)
     verb = "would be" if simulate else "were"
     say(f"{len(done.pending)} {verb} revoked")
+    for one in done.alike:
+        say(f"! {one.picture[:16]}: {one.said}", "yellow")
+    for note in done.notes:
+        say(f"! {note}", "yellow")
 
 
 def _show(done: Revoked) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from picdeed.cli.against import AgainstList, dedup_against, tell_copies
 from picdeed.cli.app import FLOW, Call, command, existing
 from picdeed.cli.show import plain, print_document, reasons, say, table
 from picdeed.core.errors import UsageError
@@ -152,24 +153,21 @@ def license_command(
 def dedup(
     call: Call,
     dataset: Annotated[str | None, typer.Argument()] = None,
+    against: AgainstList = None,
 ) -> None:
     """Find copies: fingerprints, clusters, and what a person should look at."""
     from picdeed.flow import pipeline
 
     opened = call.open()
+    if against is not None:
+        dedup_against(call, opened, against, dataset)
+        return
     with call.progress() as progress:
         done = pipeline.dedup(opened, dataset, progress=progress)
     if call.as_json:
         print_document("dedup", done)
         return
-    say(f"{len(done.clusters)} clusters from {done.pairs} pairs", "bold")
-    rows = [
-        (c.kind, c.keeper[:16], len(c.members), ", ".join(c.licenses)) for c in done.clusters[:40]
-    ]
-    if rows:
-        table("Clusters", ("kind", "keeper", "pictures", "licences"), rows)
-    for doubt in done.review[:20]:
-        say(f"? {', '.join(p[:12] for p in doubt.pictures)}: {doubt.why}", "yellow")
+    tell_copies(done)
 
 
 @command(panel=FLOW)
@@ -203,6 +201,11 @@ def snapshot(
         say(f"{done.snapshot or 'no snapshot'}: {done.members} pictures", "bold")
         if done.left_out:
             table("Left out", ("why", "pictures"), list(done.left_out.items()))
+        if done.effective and done.effective.distinct < done.members:
+            say(
+                f"effective number of pictures: {done.effective.pictures:g} ("
+                f"{done.effective.distinct} where what is, or may be, one picture counts once)"
+            )
         if done.snapshot:
             say(f"Next: picdeed train {done.snapshot[:12]} --base sprig", "dim")
     if done.snapshot is None:
@@ -338,6 +341,12 @@ def show_run(command: str, done: Any, *, as_json: bool) -> None:
         )
     elif done.loss_reason:
         say(f"held-out loss: not measured ({done.loss_reason})")
+    if done.leaks:
+        say(
+            f"! {len(done.leaks)} of the held-out pictures are, or may be, pictures that were "
+            "trained on, as is known by now: the held-out loss proves less than it says",
+            "yellow",
+        )
     if done.state == "succeeded":
         say(f"Next: picdeed generate {done.run[:12]} --prompt rabbit", "dim")
     else:

@@ -200,10 +200,11 @@ def _correctable(session: Session, picture: str, claim_id: str) -> PictureClaim:
             f"{picture[:12]} has {len(mine) or 'no'} claims {claim_id!r}; nothing was changed.",
             hint=f"picdeed claims list {picture[:12]} names them.",
         )
-    if mine[0].source != ClaimSource.PERSON:
+    # What picdeed itself saw in a picture may be wrong, and a person may say so.
+    if mine[0].source not in (ClaimSource.PERSON, ClaimSource.LIKENESS):
         raise UsageError(
-            f"{claim_id[:12]} is from {mine[0].source}: only a person's claim can be taken back; "
-            "nothing was changed.",
+            f"{claim_id[:12]} is from {mine[0].source}: only a person's claim, or a likeness, can "
+            "be taken back; nothing was changed.",
             hint="What a file says is answered by a contract: picdeed grants add.",
         )
     return mine[0]

@@ -5,32 +5,34 @@ Always over the whole registry: a copy refused in one dataset must not return th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from picdeed.core.events import Event, Progress, silent
-from picdeed.flow.edges import doubts, edges
+from picdeed.flow.calibrated import Calibrated, calibrated
+from picdeed.flow.edges import doubts, edges, verdicts
 from picdeed.flow.keeping import rank
-from picdeed.flow.likeness import by_parts, coded, row_of
+from picdeed.flow.likeness import row_of
+from picdeed.flow.pairs import compare_new, compare_with_heads, groups_of
+from picdeed.flow.standing import claims_of
 from picdeed.imaging.clusters import cluster
 from picdeed.imaging.codes import ALGORITHM, code_of
-from picdeed.imaging.decode import decode, pixels_sha256
+from picdeed.imaging.decode import decode_small, flat_of
 from picdeed.imaging.fingerprints import ALGORITHM as FINGERPRINT
 from picdeed.imaging.fingerprints import fingerprint
-from picdeed.imaging.near import near_pairs
-from picdeed.imaging.verify import Look, PairKind, compare, look
+from picdeed.imaging.local import ALGORITHM as CORNERS
 from picdeed.registry import claims as claim_rows
 from picdeed.registry import codes, datasets, ledger, pictures, rollups, similar
 from picdeed.registry.claims import PictureClaim
+from picdeed.registry.codes import PairDecision, PairVerdict
 from picdeed.registry.session import Registry, Session, utc_now
-from picdeed.registry.similar import SAME, Cluster, ClusterMember, Fingerprint, Likeness
+from picdeed.registry.similar import PARTS, SAME, Cluster, ClusterMember, Fingerprint, Likeness
 from picdeed.registry.tables import Table, fresh
 from picdeed.rights.claims import ClaimKind
+from picdeed.rights.conflicts import strangers_named
 
 BATCH = 256
-PARTS = (PairKind.CROP_OF, PairKind.CONTAINS)
 WHY = {
     "part-differs": "alike but for a part: one picture edited, or two made from one design",
     "colours-differ": "alike but for the colours",
@@ -38,11 +40,13 @@ WHY = {
     "shared-part": "they share a part",
     "few-tones": "too plain for the pixels to tell",
 }
+# What may be wrong about copies of one picture, the gravest first.
+GRAVEST = ("opt-out", "licenses-differ", "authors-differ", "holders-differ")
+_PROVENANCE = (ClaimKind.AUTHOR, ClaimKind.HOLDER, ClaimKind.SOURCE_URL)
 MARK = "dedup"
+STATE = f"{ALGORITHM} {CORNERS}"
 # What clusters and their keepers are made from.
 DEPENDS = ("pictures", "codes", "fingerprints", "pairs", "pair_decisions", "picture_claims")
-# Corners find crops and screenshots; up to this many pictures they are compared with all others.
-LOCAL_UP_TO = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,13 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Deduped:
+    """`thresholds` tell, of each dataset, whom codes alone would join by mistake; measured by
+    `dedup`, and empty where only what stands was read."""
+
     clusters: tuple[Copies, ...]
     review: tuple[Doubt, ...]
     pairs: int
+    thresholds: tuple[Calibrated, ...] = ()
 
 
 def dedup(
@@ -77,7 +85,11 @@ def dedup(
 ) -> Deduped:
     """Bring fingerprints, pairs and clusters up to date; tell those that touch `dataset`."""
     regroup(registry, progress=progress)
-    return _told(registry, dataset)
+    found = list_copies(registry, dataset)
+    measured = calibrated(registry)
+    return replace(
+        found, thresholds=tuple(one for one in measured if dataset in (None, one.dataset))
+    )
 
 
 def regroup(registry: Registry, *, progress: Progress = silent) -> None:
@@ -85,16 +97,30 @@ def regroup(registry: Registry, *, progress: Progress = silent) -> None:
     with registry.read() as session:
         seq, _ = ledger.last_event(session)
         mark = rollups.watermark(session, MARK)
-        done = mark.seq if mark is not None and mark.state == ALGORITHM else None
+        done = mark.seq if mark is not None and mark.state == STATE else None
         pending = done is None or rollups.changed_since(session, done, DEPENDS)
     if pending:
         _fingerprint_missing(registry, progress)
-        _compare_candidates(registry, progress)
+        with registry.read() as session:
+            new = None if done is None else _new_since(session, done)
+        if new is None or new:
+            compare_new(registry, new, progress=progress)
+        with registry.read() as session:
+            nodes = sorted({one for pair in similar.kinds(session) for one in pair})
+            ranks = _ranks(session, nodes)
+        compare_with_heads(registry, ranks, progress=progress)
         _group(registry)
     if done is None or done < seq:
         with registry.write() as session:
             # Only what was there when the reading began: a writer may have come in between.
-            rollups.set_watermark(session, MARK, seq, ALGORITHM)
+            rollups.set_watermark(session, MARK, seq, STATE)
+
+
+def _new_since(session: Session, seq: int) -> set[str]:
+    """Pictures whose codes were written behind an event: they were never searched for."""
+    return {
+        str(key[0]) for _, key, gone in rollups.rows_since(session, seq, ("codes",)) if not gone
+    }
 
 
 def _fingerprint_missing(registry: Registry, progress: Progress) -> None:
@@ -107,17 +133,16 @@ def _fingerprint_missing(registry: Registry, progress: Progress) -> None:
         now = utc_now()
         rows: list[Table] = []
         for picture in missing[start : start + BATCH]:
-            image = decode(_bytes(registry, picture)).image
-            rows.append(row_of(picture, code_of(image), now))
+            flat = flat_of(decode_small(registry.blobs.read(picture.removeprefix("img_"))))
+            rows.append(row_of(picture, code_of(flat), now))
             if picture in unmarked:
-                marks = fingerprint(image)
+                marks = fingerprint(flat)
                 rows.append(
                     Fingerprint(
                         picture_id=picture,
                         algorithm=marks.algorithm,
                         phash=marks.phash_hex,
                         dhash=marks.dhash_hex,
-                        pixels_sha256=pixels_sha256(image),
                         created_at=now,
                     )
                 )
@@ -125,43 +150,6 @@ def _fingerprint_missing(registry: Registry, progress: Progress) -> None:
             rows = fresh(session, rows)
             payload = {"rows": len(rows), "algorithm": ALGORITHM}
             ledger.write(session, Event.DEDUP_FINGERPRINTED, payload, rows)
-
-
-def _bytes(registry: Registry, picture: str) -> bytes:
-    return registry.blobs.read(picture.removeprefix("img_"))
-
-
-def _compare_candidates(registry: Registry, progress: Progress) -> None:
-    """Look at the pixels of every candidate pair that nobody looked at before."""
-    with registry.read() as session:
-        rows = codes.all_codes(session, ALGORITHM)
-        done = {(pair.a, pair.b) for pair in similar.pairs(session)}
-    names = [row.picture_id for row in rows]
-    found = [(names[i], names[j]) for i, j in near_pairs(coded(rows)).pairs.tolist()]
-    if len(names) <= LOCAL_UP_TO:
-        found += by_parts(registry, names, progress)
-    todo = sorted({(min(pair), max(pair)) for pair in found} - done)
-
-    @lru_cache(maxsize=64)  # up to 2.5 MB each
-    def seen(picture: str) -> Look:
-        return look(decode(_bytes(registry, picture)).image)
-
-    for start in range(0, len(todo), BATCH):
-        pairs = []
-        for at, (a, b) in enumerate(todo[start : start + BATCH], start + 1):
-            progress("compare", at, len(todo))
-            verdict = compare(seen(a), seen(b))
-            pairs.append(
-                similar.new_pair(
-                    a,
-                    b,
-                    kind=str(verdict.kind),
-                    distance=round(float(verdict.distance), 6),
-                    evidence=verdict.evidence,
-                )
-            )
-        with registry.write() as session:
-            ledger.write(session, Event.DEDUP_FINGERPRINTED, {"pairs": len(pairs)}, pairs)
 
 
 def _group(registry: Registry) -> None:
@@ -188,10 +176,9 @@ def _group(registry: Registry) -> None:
 
 def _wanted(session: Session) -> Mapping[str, tuple[str, str, tuple[str, ...]]]:
     """Every cluster that pairs and people's decisions give: id -> (kind, keeper, members)."""
-    decided = codes.decisions(session)
-    alike = edges(similar.pairs(session), decided).alike
+    alike = edges(similar.pairs(session), codes.decisions(session)).alike
     nodes = sorted({one for pair in alike for one in (pair.a, pair.b)})
-    ranks = _ranks(session, nodes, {pictures.picture_id(row.keep) for row in decided if row.keep})
+    ranks = _ranks(session, nodes)
     return {
         similar.cluster_id(group.kind, group.members): (
             str(group.kind),
@@ -202,16 +189,18 @@ def _wanted(session: Session) -> Mapping[str, tuple[str, str, tuple[str, ...]]]:
     }
 
 
-def _ranks(
-    session: Session, nodes: Sequence[str], kept: Collection[str]
-) -> dict[str, tuple[Any, ...]]:
-    """Who stands for its copies: whom a person chose, then usable, licensed, large, by id."""
+def _ranks(session: Session, nodes: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+    """Who stands for its copies: whom a person chose, then usable, licensed, of a named source,
+    large, by id. Not age: copies that come in another order have the same keeper."""
+    decided = [pictures.picture_id(row.keep) for row in codes.decisions(session) if row.keep]
+    kept = {picture: -at for at, picture in enumerate(decided, 1)}  # the last word counts
     said = claim_rows.of_many(session, nodes)
     return {
         one: (
-            one not in kept,
+            kept.get(one, 0),
             picture.state != "good",
             not _licenses(said.get(one, ())),
+            not any(claim.kind in _PROVENANCE for claim in said.get(one, ())),
             *rank(picture),
         )
         for one, picture in pictures.by_ids(session, nodes).items()
@@ -222,7 +211,8 @@ def _licenses(claims: Sequence[PictureClaim]) -> set[str]:
     return {c.parsed or c.raw for c in claims if c.kind == ClaimKind.LICENSE}
 
 
-def _told(registry: Registry, dataset: str | None) -> Deduped:
+def list_copies(registry: Registry, dataset: str | None = None) -> Deduped:
+    """Clusters and open questions as they stand, without looking for new ones."""
     with registry.read() as session:
         home = datasets.by_name(session, dataset).id if dataset is not None else None
         found = similar.clusters(session, home)
@@ -249,7 +239,9 @@ def _told(registry: Registry, dataset: str | None) -> Deduped:
         if pair.kind in (*SAME, *PARTS, Likeness.VARIANT) and {pair.a, pair.b} <= inside
     )
     # By consequence: what moves verdicts first.
-    review = [doubt for group in told for doubt in _torn(group, said)]
+    merged = _merged(decided)
+    torn = [doubt for group in told if not _answered(group, merged) for doubt in _torn(group, said)]
+    review = sorted(torn, key=lambda doubt: GRAVEST.index(doubt.kind))
     review += [
         Doubt(group, "contains-several", "one shows parts of others that are strangers")
         for group in edges(pairs, decided).several
@@ -264,6 +256,17 @@ def _told(registry: Registry, dataset: str | None) -> Deduped:
     return Deduped(told, tuple(review), counted)
 
 
+def _merged(decided: Sequence[PairDecision]) -> list[set[str]]:
+    """Who is one picture by people's words alone."""
+    said = [pair for pair, verdict in verdicts(decided).items() if verdict is PairVerdict.MERGE]
+    return [set(group) for group in groups_of(said)]
+
+
+def _answered(group: Copies, merged: Sequence[set[str]]) -> bool:
+    """Whether somebody said that all of these are one picture: that is not asked again."""
+    return any(set(group.members) <= one for one in merged)
+
+
 def _torn(group: Copies, said: Mapping[str, Sequence[PictureClaim]]) -> Iterator[Doubt]:
     """One picture, and its copies are claimed differently: the gravest kind of doubt."""
     if group.kind not in SAME:
@@ -274,3 +277,7 @@ def _torn(group: Copies, said: Mapping[str, Sequence[PictureClaim]]) -> Iterator
     if len(group.licenses) > 1:
         why = f"one picture under {', '.join(group.licenses)}"
         yield Doubt(group.members, "licenses-differ", why)
+    for kind in (ClaimKind.AUTHOR, ClaimKind.HOLDER):
+        torn = strangers_named([claims_of(said.get(m, ())) for m in group.members], kind)
+        if torn:
+            yield Doubt(group.members, f"{kind}s-differ", f"one picture by {' and by '.join(torn)}")

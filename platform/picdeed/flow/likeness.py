@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from picdeed.core.events import Progress
+from picdeed.core.events import Progress, silent
 from picdeed.imaging.codes import ALGORITHM, Code, Turn, from_hex, to_hex, variants
 from picdeed.imaging.decode import decode
+from picdeed.imaging.fingerprints import ALGORITHM as FINGERPRINT
 from picdeed.imaging.local import ALGORITHM as CORNERS
-from picdeed.imaging.local import Local, both_ways, candidates_by_votes
-from picdeed.imaging.near import Coded
+from picdeed.imaging.local import SIDE, Local, both_ways
+from picdeed.imaging.near import Coded, Marks, near_pairs
+from picdeed.imaging.neighbours import Pairs
+from picdeed.imaging.votes import candidates_between, candidates_by_votes
 from picdeed.registry.blobs import write_atomically
+from picdeed.registry.code_cache import cached_columns
+from picdeed.registry.code_columns import Columns
 from picdeed.registry.codes import CodeRow
 from picdeed.registry.session import Registry
 
@@ -50,21 +55,71 @@ def coded(rows: Sequence[CodeRow]) -> Coded:
     )
 
 
-def by_parts(registry: Registry, names: Sequence[str], progress: Progress) -> list[tuple[str, str]]:
-    """Pairs whose corners lie alike somewhere in both: crops, screenshots, collages."""
+def candidates(
+    registry: Registry,
+    new: Collection[str] | None = None,
+    *,
+    radius: int | None = None,
+    threads: int | None = None,
+) -> list[tuple[str, str]]:
+    """Sorted pairs (a < b) of pictures, by id, whose codes are near in some turn.
+
+    Of all pictures that have a code, or with `new` only pairs that hold one of these (ids without
+    a code are passed over): the same pairs, at the cost of what is new. The codes come from the
+    cache beside the registry, brought up to date first. `radius` defaults to what so many pictures
+    can afford (`imaging.reach`).
+    """
+    columns = cached_columns(registry, ALGORITHM, FINGERPRINT)
+    asked = None
+    if new is not None:
+        wanted = np.array(sorted(new), dtype=columns.names.dtype)
+        asked = np.isin(columns.names, wanted)
+    found = near_pairs(of_columns(columns), radius, new=asked, threads=threads).pairs
+    names = columns.names[found].astype(np.str_)
+    return sorted((min(a, b), max(a, b)) for a, b in names.tolist())
+
+
+def of_columns(columns: Columns) -> Coded:
+    """The arrays as the search takes them; the large ones are not copied."""
+    ids = np.ascontiguousarray(columns.names).view(np.uint8).reshape(len(columns), -1)
+    # Eight letters behind the prefix of a content hash.
+    tie = np.ascontiguousarray(ids[:, 4:12]).view(">u8").reshape(-1).astype(np.uint64)
+    marks = Marks(columns.colours, columns.hashes, columns.shape, tie)
+    return Coded(len(columns), columns.owner, columns.turned, columns.trimmed, marks)
+
+
+def by_parts(
+    registry: Registry,
+    names: Sequence[str],
+    asked: Collection[str] | None = None,
+    progress: Progress = silent,
+) -> set[tuple[str, str]]:
+    """Sorted pairs of `names` whose corners lie alike somewhere: crops, screenshots, sheets.
+
+    With `asked` only those pairs that hold one of these.
+    """
     upright, mirrored = [], []
     for at, picture in enumerate(names, 1):
         progress("corners", at, len(names))
-        plain, turned = _corners(registry, picture.removeprefix("img_"))
+        plain, turned = corners_of(registry, picture.removeprefix("img_"))
         upright.append(plain)
         mirrored.append(turned)
-    # A mirrored crop is found from the other side: who stands behind `n` is the mirrored one.
-    n = len(names)
-    found = {(i % n, j % n) for i, j in candidates_by_votes([*upright, *mirrored]).tolist()}
-    return [(names[i], names[j]) for i, j in sorted(found) if i != j]
+    chosen: Sequence[int] = range(len(names))
+    if asked is None or len(asked) >= len(names):
+        found = _numbered(candidates_by_votes(upright), chosen)
+    else:
+        chosen = [at for at, name in enumerate(names) if name in asked]
+        found = _numbered(candidates_between([upright[at] for at in chosen], upright), chosen)
+    # A mirrored crop is found from the other side: the mirrored one is the one that asks.
+    found += _numbered(candidates_between([mirrored[at] for at in chosen], upright), chosen)
+    return {(min(names[i], names[j]), max(names[i], names[j])) for i, j in found if i != j}
 
 
-def _corners(registry: Registry, digest: str) -> tuple[Local, Local]:
+def _numbered(pairs: Pairs, chosen: Sequence[int]) -> list[tuple[int, int]]:
+    return [(chosen[i], j) for i, j in pairs.tolist()]
+
+
+def corners_of(registry: Registry, digest: str) -> tuple[Local, Local]:
     """A picture's corners, upright and mirrored, kept in the cache under the algorithm's name."""
     path = registry.cache / "corners" / CORNERS.replace("/", "-") / f"{digest}.npz"
     try:
@@ -74,7 +129,7 @@ def _corners(registry: Registry, digest: str) -> tuple[Local, Local]:
                 Local(kept["mirrored_codes"], kept["mirrored_geometry"]),
             )
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        found, turned = both_ways(decode(registry.blobs.read(digest)).image)
+        found, turned = both_ways(decode(registry.blobs.read(digest), at_least=1, long_side=SIDE))
     data = io.BytesIO()
     np.savez(
         data,

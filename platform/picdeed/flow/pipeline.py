@@ -9,20 +9,22 @@ What users call composes them, here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from picdeed.core.errors import Denied, UsageError
 from picdeed.core.events import Progress, silent
 from picdeed.core.resources import bundled
 from picdeed.diffusion.recipe import Recipe
+from picdeed.flow.against import against
+from picdeed.flow.aims import aim_of
 from picdeed.flow.approve import approve
 from picdeed.flow.audit import Audited, audit
 from picdeed.flow.claims import Claimed, Saying, claim, elect
 from picdeed.flow.credential import Credentialed, credential
 from picdeed.flow.decided import Gated, list_decisions, require_open
-from picdeed.flow.dedup import Deduped, dedup, regroup
+from picdeed.flow.dedup import Deduped, dedup, list_copies, regroup
 from picdeed.flow.duplicates import Decided, decide_pair, list_decided
 from picdeed.flow.gate import gate
 from picdeed.flow.generate import Wish, generate
@@ -30,6 +32,8 @@ from picdeed.flow.grants import Contract, GrantView, end, grant, list_grants
 from picdeed.flow.ingest import Ingested, ingest
 from picdeed.flow.init import Initialised, init
 from picdeed.flow.license import Licensed, foresee, license, settle
+from picdeed.flow.matched import Against
+from picdeed.flow.protected import Caught, meet, screen
 from picdeed.flow.reading import bases_of, datasets_of, graph_of, identity_of, trust_of
 from picdeed.flow.remove import Removed, remove
 from picdeed.flow.revoke import Ground, Revoked, revoke
@@ -70,9 +74,10 @@ def register(
     dry_run: bool = False,
     progress: Progress = silent,
 ) -> Registered:
-    """ingest + license: pictures come in and each gets its conclusion.
+    """ingest + protected + license: pictures come in and each gets its conclusion.
 
-    A dry run concludes from what it found and what is on record, copies aside.
+    Who shows something that was revoked or opted out is told in the warnings. A dry run
+    concludes from what it found and what is on record, copies aside.
     """
     catalogue = rules()
     done = ingest(
@@ -88,10 +93,34 @@ def register(
     if dry_run:
         return Registered(done, foresee(registry, catalogue, done.would_claim))
     ids = [found.id for found in done.pictures]
-    license(registry, catalogue, only=ids, progress=progress)
+    caught = screen(registry, progress=progress)
+    done = replace(done, warnings=(*done.warnings, *_warnings(done, caught)))
+    license(registry, catalogue, only=[*ids, *(c.picture for c in caught)], progress=progress)
     with registry.read() as session:
         rows = conclusion_rows.conclusions(session, ids)
     return Registered(done, {key: (row.license, row.verdicts) for key, row in rows.items()})
+
+
+def catch_up(registry: Registry, catalogue: Catalogue, *, progress: Progress = silent) -> None:
+    """dedup + protected + license: whatever is pending in the whole registry is done."""
+    regroup(registry, progress=progress)
+    screen(registry, progress=progress)
+    settle(registry, catalogue, progress=progress)
+
+
+def dedup_against(
+    registry: Registry, source: str, dataset: str | None = None, *, progress: Progress = silent
+) -> tuple[Deduped, Against]:
+    """against + dedup: which pictures are copies of something on a list, and what dedup tells."""
+    regroup(registry, progress=progress)
+    found = against(registry, source, dataset, progress=progress)
+    return dedup(registry, dataset, progress=progress), found
+
+
+def _warnings(done: Ingested, caught: Sequence[Caught]) -> Iterator[str]:
+    paths = {found.id: found.path for found in done.pictures}
+    for one in caught:
+        yield f"{paths.get(one.picture, one.picture)}: {one.said}"
 
 
 def freeze(
@@ -99,8 +128,7 @@ def freeze(
 ) -> Snapshotted:
     """dedup + license + snapshot: pending work is done first, then the keepers are frozen."""
     catalogue = rules()
-    regroup(registry, progress=progress)
-    settle(registry, catalogue, progress=progress)
+    catch_up(registry, catalogue, progress=progress)
     return snapshot(registry, catalogue, dataset, query)
 
 
@@ -117,8 +145,7 @@ def judge(
 ) -> Gated:
     """dedup + license + gate: judged from what is known now."""
     catalogue = rules()
-    regroup(registry, progress=progress)
-    settle(registry, catalogue, progress=progress)
+    catch_up(registry, catalogue, progress=progress)
     return gate(
         registry,
         catalogue,
@@ -167,6 +194,7 @@ def explain(
     """dedup + why: the copies are known, then the picture is judged and every rule told."""
     if as_of is None:
         regroup(registry, progress=progress)
+        screen(registry, progress=progress)
     return why(registry, rules(), picture, use, as_of=as_of, profile=profile, commercial=commercial)
 
 
@@ -225,8 +253,13 @@ def withdraw(
 ) -> Revoked:
     """dedup + license + revoke: the copies of a revoked picture fall with it."""
     catalogue = rules()
-    regroup(registry, progress=progress)
-    settle(registry, catalogue, progress=progress)
+    catch_up(registry, catalogue, progress=progress)
+    with registry.read() as session:
+        aim = aim_of(session, catalogue, target, ground)
+    named = {one for one in aim.falling if subjects.kind_of(one) == "img"}
+    if meet(registry, named, progress=progress):
+        regroup(registry, progress=progress)
+        settle(registry, catalogue, progress=progress)
     return revoke(registry, catalogue, target, ground, effective=effective, simulate=simulate)
 
 
@@ -270,6 +303,7 @@ def resume(registry: Registry, run: str, launch: Launch, *, progress: Progress =
 
 
 __all__ = [
+    "Against",
     "Audited",
     "Claimed",
     "Contract",
@@ -296,10 +330,12 @@ __all__ = [
     "approve",
     "audit",
     "bases_of",
+    "catch_up",
     "claim",
     "datasets_of",
     "decide_pair",
     "dedup",
+    "dedup_against",
     "elect",
     "end",
     "explain",
@@ -312,6 +348,7 @@ __all__ = [
     "judge",
     "judge_again",
     "license",
+    "list_copies",
     "list_decided",
     "list_decisions",
     "list_grants",

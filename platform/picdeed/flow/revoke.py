@@ -18,6 +18,7 @@ from picdeed.diffusion.runfolder import ask_to_stop
 from picdeed.flow.aims import Aim, aim_of
 from picdeed.flow.grounds import TOLD, Ground
 from picdeed.flow.impact import Effect, Impact, counted, effects, impact_of, put
+from picdeed.flow.pixels import hash_pixels, without_pixels
 from picdeed.registry import descent_edges, ledger, revocations, subjects, tombstones
 from picdeed.registry.grants import Grant
 from picdeed.registry.heads import LedgerKey, load_key
@@ -86,11 +87,21 @@ def revoke(
             f"{effective} has not come yet; nothing was changed.",
             hint="Revoke on that day; picdeed watch lists what ends until then.",
         )
-    with registry.write() as session:
-        descent_edges.catch_up(session)
-        declared = _declare(session, catalogue, target, Ground(ground), since, now)
-        if not simulate and not declared.known:
-            _record(registry, session, declared, now)
+    passed: set[str] = set()
+    while True:
+        with registry.write() as session:
+            descent_edges.catch_up(session)
+            declared = _declare(session, catalogue, target, Ground(ground), since, now)
+            unhashed = set[str]()
+            if not simulate and not declared.known:
+                unhashed = set(without_pixels(session, _told(declared))) - passed
+                if not unhashed:
+                    _record(registry, session, declared, now)
+        if not unhashed:
+            break
+        # Others know a picture by its pixels too, and no transaction waits for a decode.
+        hash_pixels(registry, unhashed)
+        passed |= unhashed
     if not simulate:
         _afterwards(registry, declared)
     report = report_file(registry, declared.id)
@@ -204,14 +215,21 @@ def _ended_contract(session: Session, said: _Declared, now: str) -> list[Table]:
     return [row]
 
 
-def _entries(session: Session, key: LedgerKey, said: _Declared, now: str) -> list[Table]:
-    """The tombstones that other registries may read: one for each picture that fell."""
-    fallen = [
+def _told(said: _Declared) -> list[str]:
+    """The pictures that fell, where the ground is one that others may know of."""
+    if said.ground not in TOLD:
+        return []
+    return [
         one.id
         for one in said.found
         if one.kind == "img" and one.after in _GONE and one.id not in said.told_before
     ]
-    if said.ground not in TOLD or not fallen:
+
+
+def _entries(session: Session, key: LedgerKey, said: _Declared, now: str) -> list[Table]:
+    """The tombstones that other registries may read: one for each picture that fell."""
+    fallen = _told(said)
+    if not fallen:
         return []
     rows: list[Table] = []
     last = tombstones.last(session, key.public)

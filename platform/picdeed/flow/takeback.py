@@ -5,14 +5,15 @@ Composes stages through the pipeline: erase = revoke + erase, a feed = tombstone
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from picdeed.core.events import Progress, silent
 from picdeed.flow import pipeline
-from picdeed.flow.dedup import regroup
 from picdeed.flow.erase import Erased, erase, require_because, require_erasable
 from picdeed.flow.grounds import Ground
 from picdeed.flow.license import settle
+from picdeed.flow.protected import screen
 from picdeed.flow.revoke import Revoked, revoke
 from picdeed.flow.tombstones import Tombstones, read_tombstones
 from picdeed.registry import subjects
@@ -40,17 +41,23 @@ def read_feed(
     simulate: bool = False,
     progress: Progress = silent,
 ) -> tuple[Tombstones, tuple[Revoked, ...]]:
-    """tombstones + revoke: what others revoked falls here, on the same ground and day."""
+    """tombstones + revoke + protected: what others revoked falls here, on the same ground and day.
+
+    What only looks like it, by the feed's fingerprints, is claimed to and not revoked.
+    """
     found = read_tombstones(registry, path, trust=trust, simulate=simulate)
-    if simulate or not found.pending:
+    if simulate:
         return found, ()
     catalogue = pipeline.rules()
-    regroup(registry, progress=progress)
-    settle(registry, catalogue, progress=progress)
+    if found.pending:
+        pipeline.catch_up(registry, catalogue, progress=progress)
     fell = []
     for done, match in enumerate(found.pending, 1):
         since = min(match.effective, utc_now())
         ground = Ground(match.ground)
         fell.append(revoke(registry, catalogue, match.picture, ground, effective=since))
         progress("revoke", done, len(found.pending))
-    return found, tuple(fell)
+    alike = screen(registry, progress=progress)
+    if alike:
+        settle(registry, catalogue, progress=progress)
+    return replace(found, alike=alike), tuple(fell)

@@ -7,36 +7,48 @@ feed's salt; whoever has not learns a number.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from picdeed.core.errors import IntegrityError, UsageError
 from picdeed.core.events import Event
 from picdeed.core.ids import canonical_json, hash_json, sha256_file
-from picdeed.core.moments import moment
+from picdeed.flow.feeds import (
+    MOST_LOOKS,
+    Feed,
+    bound,
+    broken,
+    feed_header,
+    looks_header,
+    notes_on,
+    whole_feed,
+)
 from picdeed.flow.foreign import tombstone_claim
 from picdeed.flow.grounds import Ground
+from picdeed.flow.likeness import corners_of
+from picdeed.flow.looks import as_json, look_of
+from picdeed.flow.pixels import hash_pixels
+from picdeed.flow.protected import Caught
+from picdeed.imaging.codes import ALGORITHM
 from picdeed.registry import claims as claim_rows
-from picdeed.registry import ledger, pictures, revocations, tombstones
-from picdeed.registry.heads import load_key
+from picdeed.registry import codes, ledger, looks, pictures, revocations, tombstones
+from picdeed.registry.codes import CodeRow
+from picdeed.registry.heads import LedgerKey, load_key
 from picdeed.registry.session import Registry, Session, utc_now
-from picdeed.registry.signed import fingerprint, sign_document, verify_document
-from picdeed.registry.tables import Table, fresh
-from picdeed.registry.tombstones import SCHEMA, Entry, Tombstone
-
-LONGEST_LINE = 4_096
-MOST_ENTRIES = 5_000_000
-_HEX = frozenset("0123456789abcdef")
-_DIGITS = 64
+from picdeed.registry.signed import fingerprint, sign_document
+from picdeed.registry.tables import Table, fresh, merged
+from picdeed.registry.tombstones import Entry, Tombstone
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """`head` is the signed last line: whoever keeps it can prove a feed that was cut short."""
+    """`head` is the signed last line: whoever keeps it can prove a feed that was cut short.
+
+    `fingerprints` is how many entries say how their picture looks; None where none was to.
+    """
 
     path: Path
     sha256: str
@@ -44,6 +56,7 @@ class Exported:
     fingerprint: str
     entries: int
     head: Mapping[str, Any]
+    fingerprints: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +72,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Tombstones:
-    """What reading a feed came to. `new` entries of `entries`; `pending` are not revoked yet."""
+    """What reading a feed came to. `new` entries of `entries`; `pending` are not revoked yet.
+
+    `fingerprints` is how many entries say how their picture looks, `notes` what a person should
+    know of them, `alike` pictures here that look like what they are of.
+    """
 
     feed: str
     fingerprint: str
@@ -68,36 +85,82 @@ class Tombstones:
     applied: bool
     matches: tuple[Match, ...]
     pending: tuple[Match, ...]
+    fingerprints: int = 0
+    notes: tuple[str, ...] = ()
+    alike: tuple[Caught, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Feed:
-    """A whole, verified feed; `entries` are those behind what was known."""
+def export_tombstones(
+    registry: Registry, to: Path, *, fingerprints: bool = False, privacy_too: bool = False
+) -> Exported:
+    """Write this registry's feed. The same revocations give the same bytes; entries only grow.
 
-    header: dict[str, str]
-    entries: list[Entry]
-    last: int
-    head_hash: str
-
-
-def export_tombstones(registry: Registry, to: Path) -> Exported:
-    """Write this registry's feed. The same revocations give the same bytes; entries only grow."""
+    With `fingerprints` each entry says how its picture looks, so that crops and mirrored copies
+    are found too (the newest MOST_LOOKS of them). A fingerprint of a picture that was revoked for
+    privacy is about that picture itself: only `privacy_too` gives it away.
+    """
     key = load_key(registry.ledger_key)
     part = to.with_name(f".{to.name}.{os.getpid()}.part")
-    with registry.read() as session, part.open("wb") as stream:
+    with registry.read() as session:
+        told = _fingerprinted(session, key, privacy_too=privacy_too) if fingerprints else {}
         header = tombstones.own_header(session, key)
         last, count = hash_json(header), 0
-        stream.write(canonical_json(header) + b"\n")
-        for row in tombstones.entries(session, key.public):
-            entry = _entry_of(row, last)
-            stream.write(canonical_json(asdict(entry)) + b"\n")
-            last, count = entry.hash, row.seq
-        head = sign_document(key, {"schema": SCHEMA, "seq": count, "hash": last})
-        stream.write(canonical_json(head) + b"\n")
+        first = looks_header(header) if fingerprints else header
+        whole = hash_json(first)
+        with part.open("wb") as stream:
+            stream.write(canonical_json(first) + b"\n")
+            for row in tombstones.entries(session, key.public):
+                entry = _entry_of(row, last)
+                line = asdict(entry)
+                if fingerprints:
+                    look = _look(registry, session, key.public, row.seq, told.get(row.seq))
+                    whole = bound(entry.hash, look, whole)
+                    line |= {"looks": look, "whole": whole}
+                stream.write(canonical_json(line) + b"\n")
+                last, count = entry.hash, row.seq
+            said = {"schema": first["schema"], "seq": count, "hash": last}
+            head = sign_document(key, said | ({"whole": whole} if fingerprints else {}))
+            stream.write(canonical_json(head) + b"\n")
     part.replace(to)
     return Exported(
-        to.absolute(), sha256_file(to), key.public, fingerprint(key.public), count, head
+        to.absolute(),
+        sha256_file(to),
+        key.public,
+        fingerprint(key.public),
+        count,
+        head,
+        len(told) if fingerprints else None,
     )
+
+
+def _fingerprinted(session: Session, key: LedgerKey, *, privacy_too: bool) -> dict[int, CodeRow]:
+    """The codes that go with entries of our feed, by entry: of pictures whose bytes are here."""
+    salt = tombstones.own_salt(key)
+    ours = {
+        tombstones.salted(salt, one.removeprefix("img_")): one for one in pictures.all_ids(session)
+    }
+    named = [
+        (row.seq, ours[row.file_hash], row.ground)
+        for row in tombstones.entries(session, key.public)
+        if row.file_hash in ours
+    ]
+    private = {one for _, one, ground in named if ground == Ground.PRIVACY and not privacy_too}
+    wanted = {seq: one for seq, one, _ in named if one not in private}
+    rows = {
+        row.picture_id: row for row in codes.of_pictures(session, set(wanted.values()), ALGORITHM)
+    }
+    held = [(seq, rows[one]) for seq, one in wanted.items() if one in rows]
+    return dict(held[-MOST_LOOKS:])
+
+
+def _look(
+    registry: Registry, session: Session, feed: str, seq: int, code: CodeRow | None
+) -> dict[str, Any] | None:
+    if code is None:
+        return None
+    picture = pictures.by_ids(session, [code.picture_id])[code.picture_id]
+    corners = corners_of(registry, picture.sha256)[0]
+    return as_json(look_of(feed, seq, code, picture, corners))
 
 
 def read_tombstones(
@@ -112,14 +175,19 @@ def read_tombstones(
     own = load_key(registry.ledger_key).public
     with registry.read() as session:
         feed = _read(session, path, own, trust=trust)
+    hash_pixels(registry)
     if simulate:
         with registry.read() as session:
             return _matched(session, feed, applied=False)
     with registry.write() as session:
-        rows = _new_rows(session, feed)
-        if rows:
+        known = tombstones.last(session, feed.header["feed"])
+        rows, gone = _new_rows(session, feed), list[Table]()
+        if feed.looks is not None and (known is None or known.seq <= feed.last):
+            changed, gone = _new_looks(session, feed)
+            rows += changed
+        if rows or gone:
             payload = {"feed": feed.header["feed"], "seq": feed.last, "hash": feed.head_hash}
-            ledger.write(session, Event.TOMBSTONES_READ, payload, rows)
+            ledger.write(session, Event.TOMBSTONES_READ, payload, rows, gone)
         done = _matched(session, feed, applied=True)
         said = fresh(session, [_claim_row(session, own, one, feed) for one in done.matches])
         if said:
@@ -128,108 +196,40 @@ def read_tombstones(
     return done
 
 
-def _read(session: Session, path: Path, own: str, *, trust: bool) -> _Feed:
-    """The feed in a file, once all of it was verified."""
-    try:
-        stream = path.open("rb")
-    except OSError as error:
+def _read(session: Session, path: Path, own: str, *, trust: bool) -> Feed:
+    """The feed in a file, once all of it was verified and held against what was read before."""
+    header = feed_header(path)
+    public = header["feed"]
+    if public == own:
         raise UsageError(
-            f"{path} cannot be read: {error.strerror}; nothing was changed."
-        ) from error
-    with stream:
-        lines = _lines(stream, path)
-        header = _header(next(lines, None), path)
-        public = header["feed"]
-        if public == own:
-            raise UsageError(f"{path} is this registry's own feed; nothing was changed.")
-        known = tombstones.last(session, public)
-        if known is None and not trust:
-            raise UsageError(
-                f"Nobody has trusted the feed with the key {fingerprint(public)} yet; nothing "
-                "was changed.",
-                hint="Compare the fingerprint with its publisher's, then repeat with --trust.",
-            )
-        begun = tombstones.at(session, public, 0)
-        if begun is not None and begun.entry_hash != hash_json(header):
-            raise _broken(path, "its header is not the one that was read before")
-        return _chain(session, path, header, lines, known)
-
-
-def _chain(
-    session: Session,
-    path: Path,
-    header: dict[str, str],
-    lines: Iterator[Any],
-    known: Tombstone | None,
-) -> _Feed:
-    """Walk the entries to the signed head; hold them against what was read before."""
-    public, previous, last = header["feed"], hash_json(header), 0
-    entries: list[Entry] = []
-    head: Any = None
-    for line in lines:
-        if head is not None:
-            raise _broken(path, "something stands behind its signed head")
-        if isinstance(line, dict) and "signature" in line:
-            head = line
-            continue
-        entry = _entry(line, path)
-        if (entry.seq, entry.previous) != (last + 1, previous) or not entry.holds():
-            raise _broken(path, f"entry {last + 1} does not follow from those before it")
-        previous, last = entry.hash, entry.seq
-        if known is None or entry.seq > known.seq:
-            entries.append(entry)
-        elif entry.seq == known.seq and entry.hash != known.entry_hash:
-            raise _forked(path, entry.seq)
-    bound = isinstance(head, dict) and (head.get("seq"), head.get("hash")) == (last, previous)
-    if not bound or not verify_document(head, public):
-        raise _broken(path, "its signed head is missing or vouches for something else")
-    before = tombstones.at(session, public, last)
-    if known is not None and last < known.seq and (before is None or before.entry_hash != previous):
-        raise _forked(path, last)
-    return _Feed(header, entries, last, previous)
-
-
-def _lines(stream: IO[bytes], path: Path) -> Iterator[Any]:
-    """Each line's JSON value; None where a line is none."""
-    for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE + 1), b"")):
-        if len(line) > LONGEST_LINE or number > MOST_ENTRIES:
-            raise UsageError(f"{path} is larger than any feed; nothing was changed.")
-        try:
-            yield json.loads(line)
-        except (ValueError, RecursionError):
-            yield None
-
-
-def _header(line: Any, path: Path) -> dict[str, str]:
-    names = {"schema", "feed", "salt", "created"}
-    whole = isinstance(line, dict) and line.keys() == names and line["schema"] == SCHEMA
-    if not whole or not (_is_digest(line["feed"]) and _is_digest(line["salt"])):
-        raise UsageError(
-            f"{path} is no tombstone feed; nothing was changed.",
-            hint="picdeed tombstones export writes one.",
+            f"{path} is this registry's own feed; nothing was changed.",
+            hint="picdeed dedup --against tombstones asks about what was revoked here.",
         )
-    return {name: str(line[name]) for name in sorted(names)}
+    known = tombstones.last(session, public)
+    if known is None and not trust:
+        raise UsageError(
+            f"Nobody has trusted the feed with the key {fingerprint(public)} yet; nothing "
+            "was changed.",
+            hint="Compare the fingerprint with its publisher's, then repeat with --trust.",
+        )
+    begun = tombstones.at(session, public, 0)
+    if begun is not None and begun.entry_hash != hash_json(header):
+        raise broken(path, "its header is not the one that was read before")
+    feed = whole_feed(path, mark=None if known is None else known.seq)
+    if feed.header != header:
+        raise broken(path, "it was written anew while it was read")
+    if known is not None:
+        _hold_against(session, path, feed, known)
+    return feed
 
 
-def _entry(line: Any, path: Path) -> Entry:
-    if not isinstance(line, dict) or line.keys() != {field.name for field in fields(Entry)}:
-        raise _broken(path, "one of its lines is no entry")
-    entry = Entry(**line)
-    digests = (entry.file_hash, entry.pixels_hash or "0" * _DIGITS, entry.previous, entry.hash)
-    words = (entry.revocation, entry.ground, entry.effective)
-    if type(entry.seq) is not int or not all(map(_is_digest, digests)):
-        raise _broken(path, "one of its entries is malformed")
-    if not all(isinstance(word, str) for word in words) or entry.ground not in tuple(Ground):
-        raise _broken(path, f"entry {entry.seq} names a ground that picdeed does not know")
-    try:
-        moment(entry.effective)
-    except UsageError as error:
-        raise _broken(path, f"entry {entry.seq} holds no date") from error
-    return entry
-
-
-def _is_digest(text: Any) -> bool:
-    return isinstance(text, str) and len(text) == _DIGITS and set(text) <= _HEX
+def _hold_against(session: Session, path: Path, feed: Feed, known: Tombstone) -> None:
+    """Another history under the same key is refused, longer and shorter ones alike."""
+    at = min(feed.last, known.seq)
+    before = known if at == known.seq else tombstones.at(session, known.feed, at)
+    told = feed.head_hash if at == feed.last else feed.mark_hash
+    if before is None or before.entry_hash != told:
+        raise _forked(path, at)
 
 
 def _entry_of(row: Tombstone, previous: str) -> Entry:
@@ -245,7 +245,7 @@ def _entry_of(row: Tombstone, previous: str) -> Entry:
     )
 
 
-def _new_rows(session: Session, feed: _Feed) -> list[Table]:
+def _new_rows(session: Session, feed: Feed) -> list[Table]:
     now, public = utc_now(), feed.header["feed"]
     rows = [tombstones.header_row(feed.header, at=now)]
     salt = feed.header["salt"]
@@ -255,7 +255,14 @@ def _new_rows(session: Session, feed: _Feed) -> list[Table]:
     return new
 
 
-def _matched(session: Session, feed: _Feed, *, applied: bool) -> Tombstones:
+def _new_looks(session: Session, feed: Feed) -> tuple[list[Table], list[Table]]:
+    """(changed, gone): the newest feed says which fingerprints its publisher stands by."""
+    said = feed.looks or {}
+    gone = [row for row in looks.of_feed(session, feed.header["feed"]) if row.seq not in said]
+    return [*merged(session, said.values())], [*gone]
+
+
+def _matched(session: Session, feed: Feed, *, applied: bool) -> Tombstones:
     """Pictures of ours under any entry of the feed, those that were read before included."""
     public, salt = feed.header["feed"], feed.header["salt"]
     by_hash: dict[str, list[Tombstone]] = {}
@@ -281,6 +288,8 @@ def _matched(session: Session, feed: _Feed, *, applied: bool) -> Tombstones:
         applied,
         matches,
         _pending(session, matches),
+        len(feed.looks or ()),
+        notes_on(feed),
     )
 
 
@@ -301,18 +310,11 @@ def _pending(session: Session, matches: Sequence[Match]) -> tuple[Match, ...]:
     return tuple(match for match in matches if match.picture not in done[match.ground])
 
 
-def _claim_row(session: Session, own: str, match: Match, feed: _Feed) -> Table:
+def _claim_row(session: Session, own: str, match: Match, feed: Feed) -> Table:
     row = tombstones.at(session, feed.header["feed"], match.seq)
     assert row is not None and row.feed != own  # noqa: S101, PT018 - written just before
     claim = tombstone_claim(row, match.picture.removeprefix("img_"))
     return claim_rows.new_claim(match.picture, **{**claim.as_json(), "observed_at": utc_now()})
-
-
-def _broken(path: Path, why: str) -> IntegrityError:
-    return IntegrityError(
-        f"The feed {path} cannot be trusted: {why}. Nothing was changed.",
-        hint="Get it again from its publisher.",
-    )
 
 
 def _forked(path: Path, seq: int) -> IntegrityError:

@@ -8,7 +8,7 @@ from alembic.config import Config
 
 from picdeed.core.resources import bundled
 
-REVISION = "0003"  # the newest migration; a test compares it with the files
+REVISION = "0004"  # the newest migration; a test compares it with the files
 
 
 def alembic_config(connection: sa.Connection) -> Config:

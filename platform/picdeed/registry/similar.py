@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from picdeed.core.events import Event
 from picdeed.core.ids import content_id
 from picdeed.registry.datasets import Member
+from picdeed.registry.ledger import LedgerEvent, LedgerRow
 from picdeed.registry.pictures import Picture, PictureState
 from picdeed.registry.tables import CanonicalJson, Table, chunks
 
@@ -30,6 +32,7 @@ class Likeness(StrEnum):
 
 
 SAME = (Likeness.SAME_PIXELS, Likeness.NEAR)
+PARTS = (Likeness.CROP_OF, Likeness.CONTAINS)
 
 
 class Fingerprint(Table, kw_only=True):
@@ -114,6 +117,47 @@ def pairs(session: Session, kind: str | None = None) -> list[Pair]:
     return list(session.scalars(wanted if kind is None else wanted.where(Pair.kind == kind)))
 
 
+def pairs_among(session: Session, pictures: Collection[str]) -> list[Pair]:
+    """Recorded pairs of which both pictures are among these, in a fixed order."""
+    inside = set(pictures)
+    found = []
+    for part in chunks(inside):
+        wanted = sa.select(Pair).where(Pair.a.in_(part))
+        found += [row for row in session.scalars(wanted) if row.b in inside]
+    return sorted(found, key=lambda row: (row.a, row.b))
+
+
+def written_since(session: Session, seq: int, table: str) -> int:
+    """How many rows of one table were written or deleted behind event `seq`, each counted once."""
+    wanted = sa.select(sa.func.count(sa.distinct(LedgerRow.row_key))).where(
+        LedgerRow.event_seq > seq, LedgerRow.row_table == table
+    )
+    return session.execute(wanted).scalar_one()
+
+
+def pairs_of(session: Session, pictures: Collection[str]) -> list[Pair]:
+    """Pairs that one of these pictures is part of, without those found unrelated."""
+    found: dict[tuple[str, str], Pair] = {}
+    for part in chunks(pictures):
+        wanted = sa.select(Pair).where(
+            sa.or_(Pair.a.in_(part), Pair.b.in_(part)), Pair.kind != Likeness.UNRELATED
+        )
+        found.update(((pair.a, pair.b), pair) for pair in session.scalars(wanted))
+    return [found[ends] for ends in sorted(found)]
+
+
+def kinds(session: Session) -> dict[tuple[str, str], str]:
+    """What every recorded pair is, without its evidence."""
+    wanted = sa.select(Pair.a, Pair.b, Pair.kind)
+    return {(a, b): kind for a, b, kind in session.execute(wanted)}
+
+
+def settled(session: Session) -> int:
+    """The newest event that is no decision about a pair: only such events change clusters."""
+    wanted = sa.select(LedgerEvent.seq).where(LedgerEvent.kind != str(Event.DEDUP_DECIDED))
+    return session.execute(wanted.order_by(LedgerEvent.seq.desc()).limit(1)).scalar() or 0
+
+
 def clusters(session: Session, dataset: str | None = None) -> list[tuple[Cluster, list[str]]]:
     """Clusters with their members by id; `dataset` keeps those that touch this dataset (an id)."""
     wanted = sa.select(Cluster).order_by(Cluster.kind, Cluster.id)
@@ -155,6 +199,19 @@ def same_picture(session: Session, pictures: Collection[str]) -> dict[str, list[
         found.update(dict(session.execute(wanted).tuples().all()))
     inside = cluster_members(session, set(found.values()))
     return {p: [row.picture_id for row in inside[c]] for p, c in found.items()}
+
+
+def keepers(session: Session, pictures: Collection[str]) -> dict[str, str]:
+    """Who stands for each picture of a same-pixels or near cluster; itself, maybe."""
+    found: dict[str, str] = {}
+    for part in chunks(pictures):
+        wanted = (
+            sa.select(ClusterMember.picture_id, Cluster.keeper)
+            .join(Cluster, Cluster.id == ClusterMember.cluster_id)
+            .where(ClusterMember.picture_id.in_(part), Cluster.kind.in_(SAME))
+        )
+        found.update(dict(session.execute(wanted).tuples().all()))
+    return found
 
 
 def _held_by(dataset: str) -> sa.Select[str]:

@@ -26,6 +26,7 @@ class ClaimSource(StrEnum):
     C2PA = "c2pa"
     HTTP = "http"
     SITE_FILE = "site-file"
+    LIKENESS = "likeness"
     PERSON = "person"
 
 

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 from picdeed.core.moments import later
 from picdeed.rights import grants as contracts
 from picdeed.rights.claims import Claim, ClaimKind, ClaimStatus
-from picdeed.rights.conflicts import elected, findings_of, licenses_claimed
+from picdeed.rights.conflicts import (
+    elected,
+    findings_of,
+    licenses_claimed,
+    strangers_named,
+)
 from picdeed.rights.expression import NOASSERTION, all_of, elect
 from picdeed.rights.judge import (
     NOT_CHECKED,
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 FRESHNESS = timedelta(days=30)
 """R9: how long an answer of a source on the network is believed."""
 
+_WHO = (ClaimKind.AUTHOR, ClaimKind.HOLDER)
 _MOVING = frozenset(
     {
         ClaimKind.LICENSE,
@@ -103,6 +109,7 @@ def conclude(
         frozenset(_facts(copy, dated=dated) for copy in copies),
         in_force,
         source,
+        tuple(kind for kind in _WHO if copies and strangers_named([claims, *copies], kind)),
         catalogue,
     )
     moments = [stale_at, contracts.next_change(grants, now)]
@@ -146,11 +153,12 @@ def _source(claims: Iterable[Claim], now: str) -> tuple[str, str | None]:
 
 
 @lru_cache(maxsize=65_536)  # a million pictures share a few hundred sets of facts
-def _conclude(
+def _conclude(  # noqa: PLR0917 - the key of the cache
     own: frozenset[Claim],
     copies: frozenset[frozenset[Claim]],
     grants: tuple[Grant, ...],
     source: str,
+    torn: tuple[ClaimKind, ...],
     catalogue: Catalogue,
 ) -> Conclusion:
     members = [own, *copies]
@@ -164,6 +172,7 @@ def _conclude(
         f for m in members for f in findings_of(tuple(m), license_id, catalogue, grants, sides)
     }
     found |= _about_source(source, license_id)
+    found |= {_about_names(kind, license_id) for kind in torn}
     contested = bool(named - set(licenses_claimed(own)))
     group = Group(
         license_id,
@@ -216,6 +225,13 @@ def _about_source(source: str, license_id: str) -> set[Reason]:
     }
 
 
+def _about_names(kind: ClaimKind, license_id: str) -> Reason:
+    """R10: a licence is worth what the one who gives it has: of two authors one has nothing."""
+    said = f"R10: copies of this picture name different {kind}s, and nobody said who is right"
+    effect, certainty = Verdict.REVIEW, Certainty.UNSTATED
+    return Reason(Subject.PICTURES, license_id, Use.TRAIN, effect, certainty, said, 1, "R10")
+
+
 def _is_opt_out(claim: Claim) -> bool:
     return claim.kind is ClaimKind.OPT_OUT and claim.status is ClaimStatus.PARSED
 
@@ -227,4 +243,4 @@ def _rule(reasons: Sequence[Reason], *, several: bool, copied: bool) -> str:
             return rule
     if "R2" in fired or (several and not copied):
         return "R2"
-    return "R10" if copied else "declared"
+    return "R10" if copied or "R10" in fired else "declared"

@@ -49,6 +49,21 @@ def elected(claims: Iterable[Claim]) -> frozenset[str]:
     )
 
 
+def strangers_named(members: Sequence[Sequence[Claim]], kind: ClaimKind) -> tuple[str, ...]:
+    """Whom copies of one picture name as its author (or holder), where two share no name.
+
+    Empty where they agree, and where at most one of them names anybody.
+    """
+    named = [
+        {" ".join(c.raw.split()).casefold(): " ".join(c.raw.split()) for c in claims}
+        for member in members
+        if (claims := [c for c in member if c.kind is kind and c.raw.strip()])
+    ]
+    if all(one.keys() & other.keys() for one, other in combinations(named, 2)):
+        return ()
+    return tuple(sorted({name for one in named for name in one.values()}))
+
+
 def findings_of(
     claims: Sequence[Claim],
     license_id: str,
@@ -91,6 +106,8 @@ def _reservations(claims: Iterable[Claim], grants: Sequence[Grant]) -> Iterable[
         effect = Verdict.DENY
         if claim.status is not ClaimStatus.PARSED:
             said, effect = f"a possible opt-out could not be read ({claim.source})", Verdict.REVIEW
+            if claim.source is ClaimSource.LIKENESS:
+                said = "it looks like something that was revoked or opted out; a person must look"
         clearing = [grant.id for grant in grants if grant.clears(claim.observed_at)]
         if clearing:
             said, effect = f"{said}, answered by {clearing[0][:12]}", Verdict.DUTIES
