@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from picdeed.core.events import Event
 from picdeed.core.ids import content_id
@@ -189,24 +189,24 @@ def clusters_of(session: Session, picture: str) -> list[str]:
 
 def same_picture(session: Session, pictures: Collection[str]) -> dict[str, list[str]]:
     """For each picture of a same-pixels or near cluster: all members of that cluster, by id."""
-    found: dict[str, str] = {}
-    for part in chunks(pictures):
-        wanted = (
-            sa.select(ClusterMember.picture_id, ClusterMember.cluster_id)
-            .join(Cluster, Cluster.id == ClusterMember.cluster_id)
-            .where(ClusterMember.picture_id.in_(part), Cluster.kind.in_(SAME))
-        )
-        found.update(dict(session.execute(wanted).tuples().all()))
+    found = _of_cluster(session, pictures, Cluster.id)
     inside = cluster_members(session, set(found.values()))
     return {p: [row.picture_id for row in inside[c]] for p, c in found.items()}
 
 
 def keepers(session: Session, pictures: Collection[str]) -> dict[str, str]:
     """Who stands for each picture of a same-pixels or near cluster; itself, maybe."""
+    return _of_cluster(session, pictures, Cluster.keeper)
+
+
+def _of_cluster(
+    session: Session, pictures: Collection[str], what: InstrumentedAttribute[str]
+) -> dict[str, str]:
+    """By picture, one column of the cluster of its copies."""
     found: dict[str, str] = {}
     for part in chunks(pictures):
         wanted = (
-            sa.select(ClusterMember.picture_id, Cluster.keeper)
+            sa.select(ClusterMember.picture_id, what)
             .join(Cluster, Cluster.id == ClusterMember.cluster_id)
             .where(ClusterMember.picture_id.in_(part), Cluster.kind.in_(SAME))
         )
