@@ -60,7 +60,12 @@ def test_a_warc(tmp_path, zipped):
         warc(
             tmp_path / name,
             (URL, "200 OK", [("Content-Type", "image/png"), ("X-Robots-Tag", "noai")], b"pixels"),
-            (robots, "200 OK", [("Content-Encoding", "gzip")], gzip.compress(b"User-agent: *")),
+            (
+                robots,
+                "200 OK",
+                [("Content-Encoding", "gzip")],
+                gzip.compress(b"User-agent: *", mtime=0),
+            ),
             (f"{robots}?2", "503 Busy", [], b""),
             zipped=zipped,
         )
