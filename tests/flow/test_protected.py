@@ -90,6 +90,25 @@ def test_parts_that_are_strangers_to_each_other_are_both_caught(
     assert pipeline.freeze(registry, "late").snapshot is None
 
 
+def test_what_was_frozen_of_a_part_falls_with_the_whole(registry: Registry, tmp_path: Path) -> None:
+    """Two parts that do not touch share no cluster with the whole, which came after them."""
+    left, right = scene(1).crop((0, 0, 230, 360)), scene(1).crop((250, 0, 480, 360))
+    part = one_id(registry, keep(tmp_path / "l", left=left), "l")
+    other = one_id(registry, keep(tmp_path / "r", right=right), "r")
+    frozen = pipeline.freeze(registry, "l").snapshot
+    stranger = pipeline.freeze(registry, "r").snapshot
+    whole = one_id(registry, keep(tmp_path / "w", whole=scene(1)), "w")
+    fell = pipeline.withdraw(registry, part, Ground.TAKEDOWN, simulate=True).impact
+    assert {one.id for one in fell.pictures} == {part, whole}
+    assert [one.id for one in fell.snapshots] == [frozen]
+    fell = pipeline.withdraw(registry, whole, Ground.TAKEDOWN).impact
+    assert {one.id for one in fell.pictures} == {part, other, whole}
+    assert {(one.id, one.state) for one in fell.snapshots} == {
+        (frozen, "not-usable"), (stranger, "not-usable"),
+    }  # fmt: skip
+    assert pipeline.audit(registry, pipeline.trust_of(registry)).ok
+
+
 def test_an_opt_out_reaches_crops_whichever_came_first(registry: Registry, tmp_path: Path) -> None:
     before = one_id(registry, keep(tmp_path / "b", b=COPIES["crop of 30 %"](scene(1))), "b")
     work = one_id(registry, keep(tmp_path / "a", a=scene(1)), "a")

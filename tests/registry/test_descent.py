@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 
 import networkx as nx
 import pytest
@@ -13,8 +14,9 @@ from sqlalchemy.dialects import postgresql
 
 from picdeed.registry import descent, rollups
 from picdeed.registry import descent_edges as edges
+from picdeed.registry.codes import PairDecision, PairVerdict, decision_id
 from picdeed.registry.descent import Derived, Edge, Node, closure, record
-from picdeed.registry.similar import Cluster, ClusterMember
+from picdeed.registry.similar import Cluster, ClusterMember, new_pair
 from picdeed.registry.tables import table_for
 
 
@@ -55,6 +57,83 @@ def test_looks_alike_is_not_the_same_picture(registry, make, save):
     inside = [ClusterMember(cluster_id="clu_v", picture_id=p.id) for p in (a, b)]
     save(a, b, variant, *inside)
     assert walked(registry, [a.id]) == [a.id]
+
+
+@pytest.fixture
+def sheet(make, save):
+    """A sheet that shows two strangers, a crop of the first, and what was frozen of each."""
+    one, other, crop, whole = (make.picture(name) for name in ("one", "other", "crop", "sheet"))
+    life = make.one_life()
+    frozen = {}
+    for picture in (one, other, crop, whole):
+        row = make.one_life().snapshot
+        row.id = row.root = f"snp_{picture.id}"
+        member = make.one_life().snapshot_member
+        member.snapshot_id, member.picture_id = row.id, picture.id
+        frozen[picture.id] = (row, member)
+    rows = [row for both in frozen.values() for row in both]
+    save(one, other, crop, whole, life.base, *rows)
+    save(part(one, whole), part(other, whole), part(crop, one))
+    return SimpleNamespace(one=one, other=other, crop=crop, whole=whole)
+
+
+def part(of, whole):
+    kind = "crop-of" if of.id < whole.id else "contains"
+    return new_pair(of.id, whole.id, kind=kind, distance=0.0, evidence={})
+
+
+def shown(*pictures):
+    return sorted([*(p.id for p in pictures), *(f"snp_{p.id}" for p in pictures)])
+
+
+def test_a_part_falls_with_its_whole_and_a_sheet_with_its_part(registry, sheet):
+    """Also where they share no cluster; and a sheet is no way from one stranger to another."""
+    assert walked(registry, [sheet.one.id]) == shown(sheet.one, sheet.crop, sheet.whole)
+    assert walked(registry, [sheet.crop.id]) == shown(sheet.one, sheet.crop, sheet.whole)
+    assert walked(registry, [sheet.other.id]) == shown(sheet.other, sheet.whole)
+    everyone = shown(sheet.one, sheet.other, sheet.crop, sheet.whole)
+    assert walked(registry, [sheet.whole.id]) == everyone
+
+
+@pytest.mark.parametrize("verdict", list(PairVerdict))
+def test_a_persons_last_word_about_a_part_counts(registry, make, save, sheet, verdict):
+    def said(word, at, **cells):
+        a, b = sorted((sheet.one.sha256, sheet.whole.sha256))
+        return PairDecision(
+            id=decision_id(a, b, word, None, at), a=a, b=b, verdict=word, by="Eve",
+            because="seen", recorded_at=at, **cells,
+        )  # fmt: skip
+
+    apart, together = shown(sheet.one, sheet.crop), shown(sheet.one, sheet.crop, sheet.whole)
+    assert walked(registry, [sheet.one.id]) == together
+    word = said(verdict, "2026-01-03")
+    save(word)
+    assert walked(registry, [sheet.one.id]) == (together if verdict == "merge" else apart)
+    save(said(PairVerdict.MERGE, "2026-01-04"))
+    assert walked(registry, [sheet.one.id]) == together
+    last = said(PairVerdict.NOT_A_MATCH, "2026-01-05")
+    save(last)
+    assert walked(registry, [sheet.one.id]) == apart
+    last.undone_at = "2026-01-06"
+    save(last)
+    assert walked(registry, [sheet.one.id]) == together
+    with registry.write() as session:
+        kept = stored(session)
+        assert edges.check(session) == []
+        edges.rebuild(session)
+        assert stored(session) == kept
+        session.rollback()
+
+
+def test_a_graph_of_other_edges_is_made_anew(registry, sheet):
+    walked(registry, [])
+    with registry.write() as session:
+        session.execute(sa.delete(table_for(Edge)).where(Edge.relation == descent.PART))
+        rollups.set_watermark(session, edges.MARK, state="edges/1")
+        session.commit()
+    with registry.read() as session:
+        assert edges.check(session) == []
+    assert walked(registry, [sheet.one.id]) == shown(sheet.one, sheet.crop, sheet.whole)
 
 
 def test_an_adapter_that_another_run_made_again(registry, make, save):
@@ -189,7 +268,13 @@ def graphs(draw):
     size = draw(st.integers(1, 9))
     node = st.integers(0, size - 1)
     pairs = draw(st.lists(st.tuples(node, node).filter(lambda p: p[0] != p[1]), max_size=25))
-    return size, pairs, draw(st.sets(node, max_size=3)), draw(st.sets(node, max_size=2))
+    words = st.lists(
+        st.sampled_from(["frozen-in", descent.COPY, descent.PART]),
+        min_size=len(pairs),
+        max_size=len(pairs),
+    )
+    edges = list(zip(pairs, draw(words), strict=True))
+    return size, edges, draw(st.sets(node, max_size=3)), draw(st.sets(node, max_size=2))
 
 
 @settings(
@@ -198,17 +283,22 @@ def graphs(draw):
 @given(graphs())
 def test_the_walk_equals_an_oracle(registry, drawn):
     size, pairs, seeds, walls = drawn
-    oracle = nx.DiGraph()
-    oracle.add_nodes_from(range(size))
-    oracle.add_edges_from((a, b) for a, b in pairs if b not in walls)
-    expected = set(seeds).union(*(nx.descendants(oracle, s) for s in seeds))
+
+    def below(start, words):
+        oracle = nx.DiGraph()
+        oracle.add_nodes_from(range(size))
+        oracle.add_edges_from((a, b) for (a, b), word in pairs if b not in walls and word in words)
+        return set(start).union(*(nx.descendants(oracle, one) for one in start))
+
+    alike = below(seeds, (descent.COPY, descent.PART))
+    expected = below(alike, ("frozen-in", descent.COPY))
     with registry.write() as session:
         session.execute(sa.delete(table_for(Edge)))
         session.execute(sa.delete(table_for(Node)))
         known = descent.numbers(session, {f"x_{n}" for n in range(size)})
         rows = [
-            {"parent": known[f"x_{a}"], "child": known[f"x_{b}"], "relation": "crop-of"}
-            for a, b in dict.fromkeys(pairs)
+            {"parent": known[f"x_{a}"], "child": known[f"x_{b}"], "relation": word}
+            for (a, b), word in dict.fromkeys(pairs)
         ]
         if rows:
             session.execute(sa.insert(table_for(Edge)), rows)
@@ -224,9 +314,9 @@ def test_the_walk_is_postgresql_too():
     text = str(
         wanted.compile(dialect=postgresql.dialect(), compile_kwargs={"render_postcompile": True})
     )
-    assert text.startswith("WITH RECURSIVE reached(id) AS")
+    assert text.startswith("WITH RECURSIVE alike(id) AS")
     assert "IN (1, 2) UNION SELECT" in " ".join(text.split())
-    assert "NOT IN (3)" in text
+    assert text.count("NOT IN (3)") == 2
     both = edges._all_pairs()
     told = str(sa.except_(both, both).compile(dialect=postgresql.dialect()))
     assert told.count("UNION ALL") == 2 * (len(edges.sources()) - 1)

@@ -1,6 +1,6 @@
 """What descends from what? One integer graph over everything, for the walk that must be quick.
 
-The graph is a rollup of covered rows (members, runs, adapters, outputs, clusters, and the
+The graph is a rollup of covered rows (members, runs, adapters, outputs, clusters, parts, and the
 recorded derivations; descent_edges.py says which); it proves nothing by itself, and `picdeed
 audit` holds it against those rows.
 """
@@ -29,6 +29,10 @@ class Derived(StrEnum):
     MERGED = "merged-from"
     REINGESTED = "output-reingested"
     ENDPOINT = "served-by"
+
+
+# Copies of one picture, both ways; a part of a picture, from the whole; a whole, from its part.
+COPY, PART, SHOWN = "copy", "part", "shown-in"
 
 
 class Derivation(Table, kw_only=True):
@@ -93,13 +97,15 @@ def closure(
 ) -> list[str]:
     """These things and everything that descends from them, by id, each once.
 
-    The walk does not enter `without`, so what only descends through those is left out. Exact for
-    any graph, also with cycles; the rollup must be current (descent_edges.catch_up).
+    A part of one of these shows nothing but them, and falls with them, as do its own parts. A whole
+    that shows them falls too, but not its other parts: a sheet of four is no way from one picture
+    to the next. The walk does not enter `without`, so what only descends through those is left out.
+    Exact for any graph, also with cycles; the rollup must be current (descent_edges.catch_up).
     """
-    seeds = _numbers(session, subjects)
+    seeds = known_numbers(session, subjects)
     found = set(subjects)
     if seeds:
-        numbers = _walk(list(seeds.values()), list(_numbers(session, without).values()))
+        numbers = _walk(list(seeds.values()), list(known_numbers(session, without).values()))
         found.update(
             session.scalars(sa.select(Node.subject).join(numbers, numbers.c.id == Node.id))
         )
@@ -107,12 +113,22 @@ def closure(
 
 
 def _walk(seeds: list[int], walls: list[int]) -> sa.CTE:
-    """`WITH RECURSIVE`: UNION keeps each number once, which is what ends a cycle."""
+    """`WITH RECURSIVE`: UNION keeps each number once, which is what ends a cycle.
+
+    First down to what shows nothing else, then to all that holds any of it.
+    """
     # The numbers stand in the statement itself: a list may be longer than either database takes
     # parameters, and numbers of our own need no quoting.
     start = sa.select(Node.id).where(Node.id.in_(_literal("seeds", seeds)))
-    reached = start.cte("reached", recursive=True)
-    step = sa.select(Edge.child).join(reached, Edge.parent == reached.c.id)
+    alike = _reach(start, "alike", Edge.relation.in_((COPY, PART)), walls)
+    return _reach(sa.select(alike.c.id), "reached", Edge.relation != PART, walls)
+
+
+def _reach(
+    start: sa.Select[int], name: str, along: sa.ColumnElement[bool], walls: list[int]
+) -> sa.CTE:
+    reached = start.cte(name, recursive=True)
+    step = sa.select(Edge.child).join(reached, Edge.parent == reached.c.id).where(along)
     if walls:
         step = step.where(Edge.child.not_in(_literal("walls", walls)))
     return reached.union(step)
@@ -122,7 +138,7 @@ def _literal(name: str, numbers: list[int]) -> sa.BindParameter[list[int]]:
     return sa.bindparam(name, numbers, expanding=True, literal_execute=True)
 
 
-def _numbers(session: Session, subjects: Collection[str]) -> dict[str, int]:
+def known_numbers(session: Session, subjects: Collection[str]) -> dict[str, int]:
     """Number by subject; things outside the graph are missing."""
     found: dict[str, int] = {}
     for part in chunks(subjects):
@@ -133,8 +149,8 @@ def _numbers(session: Session, subjects: Collection[str]) -> dict[str, int]:
 
 def numbers(session: Session, subjects: Collection[str]) -> dict[str, int]:
     """Number by subject; a thing that has none yet gets one. Only inside `Registry.write()`."""
-    found = _numbers(session, subjects)
+    found = known_numbers(session, subjects)
     missing = sorted(set(subjects) - found.keys())
     for part in chunks(missing):
         session.execute(sa.insert(table_for(Node)), [{"subject": subject} for subject in part])
-    return found | _numbers(session, missing)
+    return found | known_numbers(session, missing)

@@ -14,10 +14,11 @@ from sqlalchemy.orm import aliased
 
 from picdeed.registry import descent, rollups
 from picdeed.registry.bases import Base
-from picdeed.registry.descent import Derivation, Derived, Edge, Node
+from picdeed.registry.codes import PairDecision, PairVerdict
+from picdeed.registry.descent import COPY, PART, SHOWN, Derivation, Derived, Edge, Node
 from picdeed.registry.outputs import Output
 from picdeed.registry.runs import Adapter, Run
-from picdeed.registry.similar import SAME, Cluster, ClusterMember
+from picdeed.registry.similar import SAME, Cluster, ClusterMember, Likeness, Pair
 from picdeed.registry.snapshots import SnapshotMember
 from picdeed.registry.tables import Table, chunks, table_for
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 MARK = "descent"
+STATE = "edges/2"  # of other edges the graph is made anew
 MOST_CHANGED = 100_000  # changed rows that are followed one by one before all is made anew
 MADE_AGAIN, TAUGHT = "made-again", "taught"
 _DIFFERENCES = 1_000
@@ -59,11 +61,17 @@ def sources() -> tuple[Source, ...]:
     """Every edge that a column pair tells."""
     alike = ClusterMember.cluster_id.in_(sa.select(Cluster.id).where(Cluster.kind.in_(SAME)))
     picture, cluster = ClusterMember.picture_id, ClusterMember.cluster_id
+    crop, holds = _stands(Likeness.CROP_OF), _stands(Likeness.CONTAINS)
     return (
         Source(SnapshotMember, "frozen-in", SnapshotMember.picture_id, SnapshotMember.snapshot_id),
         # Both ways: whoever reaches one copy reaches them all.
-        Source(ClusterMember, "copy", picture, cluster, alike),
-        Source(ClusterMember, "copy", cluster, picture, alike),
+        Source(ClusterMember, COPY, picture, cluster, alike),
+        Source(ClusterMember, COPY, cluster, picture, alike),
+        # Collages and crops that do not touch share no cluster with what they show.
+        Source(Pair, PART, Pair.b, Pair.a, crop),
+        Source(Pair, SHOWN, Pair.a, Pair.b, crop),
+        Source(Pair, PART, Pair.a, Pair.b, holds),
+        Source(Pair, SHOWN, Pair.b, Pair.a, holds),
         Source(Run, "trained", Run.snapshot_id, Run.id),
         Source(Run, "tuned-by", Run.base_id, Run.id),
         Source(Adapter, "made", Adapter.run_id, Adapter.id),
@@ -73,10 +81,31 @@ def sources() -> tuple[Source, ...]:
     )
 
 
+def _stands(kind: Likeness) -> sa.ColumnElement[bool]:
+    """Pairs of a kind that no person's last word takes for two pictures."""
+    about = sa.and_(
+        PairDecision.a == sa.func.substr(Pair.a, 1 + len("img_")),
+        PairDecision.b == sa.func.substr(Pair.b, 1 + len("img_")),
+        PairDecision.undone_at.is_(None),
+    )
+    newest = (PairDecision.recorded_at.desc(), PairDecision.id.desc())
+    last = sa.select(PairDecision.verdict).where(about).order_by(*newest).limit(1)
+    merged = sa.func.coalesce(last.scalar_subquery(), PairVerdict.MERGE) == PairVerdict.MERGE
+    return sa.and_(Pair.kind == kind, merged)
+
+
 TABLES = tuple(
-    dict.fromkeys(
-        model.__tablename__
-        for model in (SnapshotMember, ClusterMember, Run, Adapter, Output, Derivation, Base)
+    model.__tablename__
+    for model in (
+        SnapshotMember,
+        ClusterMember,
+        Pair,
+        PairDecision,
+        Run,
+        Adapter,
+        Output,
+        Derivation,
+        Base,
     )
 )
 
@@ -99,7 +128,7 @@ def _told_in_json(session: Session, ids: Sequence[str] | None = None) -> Iterato
 
 def catch_up(session: Session) -> None:
     """Bring the graph up to the newest event. Only inside `Registry.write()`."""
-    mark = rollups.watermark(session, MARK)
+    mark = _mark(session)
     if mark is None:
         rebuild(session)
         return
@@ -110,7 +139,7 @@ def catch_up(session: Session) -> None:
     for table, keys in changed.items():
         for part in chunks(keys):
             _follow(session, table, part)
-    rollups.set_watermark(session, MARK)
+    rollups.set_watermark(session, MARK, state=STATE)
 
 
 def rebuild(session: Session) -> None:
@@ -130,7 +159,12 @@ def rebuild(session: Session) -> None:
     )
     session.execute(sa.insert(table_for(Edge)).from_select(["parent", "child", "relation"], wanted))
     _add(session, told)
-    rollups.set_watermark(session, MARK)
+    rollups.set_watermark(session, MARK, state=STATE)
+
+
+def _mark(session: Session) -> rollups.Watermark | None:
+    mark = rollups.watermark(session, MARK)
+    return mark if mark is not None and mark.state == STATE else None
 
 
 def check(session: Session) -> list[tuple[str, str, str]]:
@@ -138,7 +172,7 @@ def check(session: Session) -> list[tuple[str, str, str]]:
 
     Writes nothing. A graph that was never made has no differences: it is made when first needed.
     """
-    mark = rollups.watermark(session, MARK)
+    mark = _mark(session)
     if mark is None:
         return []
     parent, child = aliased(Node), aliased(Node)
@@ -180,6 +214,7 @@ def _owners(pair: _Pair) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "snapshot_members", (child, parent)
     yield "cluster_members", (child, parent)
     yield "cluster_members", (parent, child)
+    yield "pairs", (min(parent, child), max(parent, child))
     yield "derivations", (child, parent)
     for table in ("runs", "adapters", "outputs", "bases"):
         yield table, (child,)
@@ -193,7 +228,17 @@ def _changed_since(session: Session, seq: int) -> dict[str, list[tuple[str, ...]
         if count >= MOST_CHANGED:
             return None
         found.setdefault(table, {})[tuple(key)] = None
+    decided = found.pop("pair_decisions", {})
+    if decided:
+        found.setdefault("pairs", {}).update(dict.fromkeys(_decided(session, decided)))
     return {table: list(keys) for table, keys in found.items()}
+
+
+def _decided(session: Session, keys: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """The keys of the pairs that decisions (by key) are about."""
+    for part in chunks([key[0] for key in keys]):
+        wanted = sa.select(PairDecision.a, PairDecision.b).where(PairDecision.id.in_(part))
+        yield from ((f"img_{a}", f"img_{b}") for a, b in session.execute(wanted))
 
 
 def _follow(session: Session, table: str, keys: Sequence[tuple[str, ...]]) -> None:
@@ -217,14 +262,16 @@ def _follow(session: Session, table: str, keys: Sequence[tuple[str, ...]]) -> No
 
 def _drop(session: Session, table: str, keys: Sequence[tuple[str, ...]]) -> None:
     """Remove the edges that rows of this table with these keys told before."""
-    known = descent.numbers(session, {one for key in keys for one in key})
-    numbered = [tuple(known[one] for one in key) for key in keys]
+    known = descent.known_numbers(session, {one for key in keys for one in key})
+    # What has no number has no edges: most pairs that were looked at are strangers.
+    numbered = [tuple(known[one] for one in key) for key in keys if known.keys() >= set(key)]
     if table in ("snapshot_members", "derivations"):
         pairs = [(parent, child) for child, parent in numbered]
         words = ["frozen-in"] if table == "snapshot_members" else [str(d) for d in Derived]
         _delete_pairs(session, pairs, words)
-    elif table == "cluster_members":
-        _delete_pairs(session, [*numbered, *((b, a) for a, b in numbered)], ["copy"])
+    elif table in ("cluster_members", "pairs"):
+        words = [COPY] if table == "cluster_members" else [PART, SHOWN]
+        _delete_pairs(session, [*numbered, *((b, a) for a, b in numbered)], words)
     else:
         own = {"runs": ["trained", "tuned-by"], "adapters": ["made"], "outputs": ["drew"]}
         into = Edge.child.in_([one for (one,) in numbered])
