@@ -9,12 +9,13 @@ before the last `-` of their name, so that tiles of one photograph stay on one s
 the radius of every code is set, ours and the peers': the largest without a false pair of
 photographs and catalogue. On the other half everything is measured at that radius. `--known FILE`
 names pairs (two file names a line) that are one picture although both lie in the folders; they
-count for nobody.
+count for nobody. `--bursts FOLDER` holds frames of bursts and films and views of one place, each
+file called `SCENE-...`: no two are one picture.
 
 picdeed's whole path: pairs come from the codes (49 bits, eight turns, trimmed) and from corners
 (four votes, mirrored too), as `picdeed dedup` finds them; every pair is verified. "found" is joined
-(same, near, crop) or handed to a person with a reason; "joined" alone stands beside it. pdqhash is
-measured where it is installed: `--peers` names a further folder of packages.
+(same, near, crop) or handed to a person with a reason; "joined" alone stands beside it. pdqhash and
+imagededup are measured where they are installed: `--peers` names further folders of packages.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import imagehash
 import numpy as np
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+from dedup_peers import bits_apart, peer_codes
 from hard_negatives import drawn
 from picture_edits import edits
 
@@ -51,7 +52,8 @@ from picdeed.imaging.votes import candidates_between, candidates_by_votes
 RADIUS = 49
 OURS = "our code"
 Pair = tuple[str, str]
-PACKAGES = ("numpy", "pillow", "opencv-python-headless", "ImageHash", "pdqhash", "simplejpeg")
+PACKAGES = ("numpy", "pillow", "opencv-python-headless", "ImageHash", "pdqhash", "imagededup",
+            "simplejpeg")  # fmt: skip
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
 JOINED = (PairKind.SAME_PIXELS, PairKind.NEAR, PairKind.CROP_OF, PairKind.CONTAINS)
 # Numbers to beat: recall by group that the project set itself.
@@ -85,34 +87,13 @@ class Row:
 
 def marks_of(image: Image.Image) -> Marks:
     flat = flatten(image)
-    peers = {
-        "phash64": imagehash.phash(flat).hash.reshape(1, -1),
-        "dhash64": imagehash.dhash(flat).hash.reshape(1, -1),
-        "phash256": imagehash.phash(flat, hash_size=16).hash.reshape(1, -1),
-    }
-    if pdq := pdq_codes(flat):
-        peers |= pdq
+    peers = peer_codes(flat)
     code = code_of(image)
     spectra = [code.coefficients]
     if code.trimmed_coefficients is not None:
         spectra.append(code.trimmed_coefficients)
     whole = variants(np.stack(spectra))
     return Marks(peers, whole, *both_ways(image))
-
-
-def pdq_codes(flat: Image.Image) -> dict[str, np.ndarray]:
-    try:
-        import pdqhash
-    except ImportError:
-        return {}
-    turned, _ = pdqhash.compute_dihedral(np.asarray(flat))
-    bits = np.array(turned).astype(bool)
-    return {"pdq": bits[:1], "pdq x8": bits}
-
-
-def bits_apart(one: np.ndarray, other: np.ndarray) -> int:
-    """The fewest bits from any turn of one (bool[k, n]) to the other as it is."""
-    return int((one != other[:1]).sum(1).min())
 
 
 def code_apart(one: Marks, other: Marks) -> int:
@@ -266,14 +247,14 @@ def main() -> None:
     parser.add_argument("--known", type=Path, help="pairs of names that are one picture")
     parser.add_argument("--pictures", type=int, default=80, help="edited ones, of the second half")
     parser.add_argument("--work", type=Path, default=Path("/tmp/picdeed-dedup"))  # noqa: S108
-    parser.add_argument("--peers", type=Path, help="a folder with pdqhash")
+    parser.add_argument("--bursts", type=Path, help="frames and views of one scene, SCENE-...")
+    parser.add_argument("--peers", type=Path, action="append", default=[], help="packages")
     parser.add_argument("--jobs", type=int, default=2)
     asked = parser.parse_args()
     if asked.photos is None:
         print("no --photos FOLDER: nothing to measure")
         return
-    if asked.peers:
-        sys.path.append(str(asked.peers))
+    sys.path += [str(folder) for folder in asked.peers]
     measure(asked)
 
 
@@ -320,7 +301,27 @@ def measure(asked: argparse.Namespace) -> None:
         verdicts = list(
             pool.map(verdict, [(everyone[i], everyone[j]) for i, j in pairs], chunksize=16)
         )
+        frames = pictures_in(asked.bursts) if asked.bursts else []
+        frame_marks = list(pool.map(read_marks, frames, chunksize=8))
+        near = sorted(candidates(frame_marks)) if frames else []
+        said = list(pool.map(verdict, [(frames[i], frames[j]) for i, j in near], chunksize=16))
     strange(everyone, pairs, verdicts, known, len(tuning) + len(testing))
+    for code in codes if frames else ():
+        wrong = false_pairs(frame_marks, [path.name for path in frames], code, radii[code], set())
+        told(f"   {code} joins {wrong} pairs of the bursts")
+    scenes(frames, near, said)
+
+
+def scenes(frames: list[Path], pairs: list[tuple[int, int]], said: list[tuple[str, bool]]) -> None:
+    """Who is joined among frames of one scene, and how much a person is asked."""
+    of = [path.name.partition("-")[0] for path in frames]
+    for scene in sorted(set(of)):
+        here = [v for (i, _), v in zip(pairs, said, strict=True) if of[i] == scene]
+        asked = [p for p, (_, why) in zip(pairs, said, strict=True) if why and of[p[0]] == scene]
+        labels = components(len(frames), np.array(asked, dtype=np.int64).reshape(-1, 2))
+        told(f"bursts: {scene}, {of.count(scene)} frames, {len(here)} pairs looked at, "
+             f"{sum(kind in JOINED for kind, _ in here)} joined, "
+             f"{int((np.bincount(labels) > 1).sum())} items for a person")  # fmt: skip
 
 
 def recall(rows: list[Row], code: str, at: int) -> float:

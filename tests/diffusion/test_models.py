@@ -114,6 +114,7 @@ def test_wrong_missing_and_surplus_tensors_are_refused_by_name(own_base):
         ("unet/config.json", {"sample_size": None}, "sample_size"),
         ("unet/config.json", {"norm_num_groups": 5}, "unet"),
         ("vae/config.json", {"latent_channels": 8}, "vae"),
+        ("text_encoder/config.json", {"hidden_size": "wide"}, "text_encoder"),
     ],
 )
 def test_a_config_that_does_not_fit_is_refused(own_base, file, changes, named):

@@ -51,6 +51,7 @@ KINDS = {
     "overlap": ("overlapping", "Are they two crops of one picture?"),
     "shared-part": ("a shared part", "Is it an object or a background that both show?"),
     "few-tones": ("too plain to tell", ""),
+    "moved": ("things moved", "Are they two shots of one scene, or one picture?"),
 }
 
 

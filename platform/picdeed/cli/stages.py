@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from picdeed.cli.against import AgainstList, dedup_against, tell_copies
+from picdeed.cli.against import AgainstList
 from picdeed.cli.app import FLOW, Call, command, existing
+from picdeed.cli.dedup import EmbeddingFolder, EmbeddingThreshold, find_copies
 from picdeed.cli.show import plain, print_document, reasons, say, table
 from picdeed.core.errors import UsageError
 
@@ -154,20 +155,11 @@ def dedup(
     call: Call,
     dataset: Annotated[str | None, typer.Argument()] = None,
     against: AgainstList = None,
+    embedding: EmbeddingFolder = None,
+    embedding_threshold: EmbeddingThreshold = None,
 ) -> None:
     """Find copies: fingerprints, clusters, and what a person should look at."""
-    from picdeed.flow import pipeline
-
-    opened = call.open()
-    if against is not None:
-        dedup_against(call, opened, against, dataset)
-        return
-    with call.progress() as progress:
-        done = pipeline.dedup(opened, dataset, progress=progress)
-    if call.as_json:
-        print_document("dedup", done)
-        return
-    tell_copies(done)
+    find_copies(call, dataset, against, embedding, embedding_threshold)
 
 
 @command(panel=FLOW)

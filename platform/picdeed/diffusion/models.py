@@ -6,7 +6,6 @@ Python file anywhere in the folder refuses the whole base.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,8 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from picdeed.core.errors import IntegrityError, UsageError
 from picdeed.core.ids import hash_json, sha256_file
 from picdeed.diffusion.devices import pick_device, quiet
-from picdeed.diffusion.tensors import Tensors, read_safetensors, tensors_hash
+from picdeed.diffusion.modelfiles import WRONG, part_tensors, plain, read_json, refuse_code
+from picdeed.diffusion.tensors import Tensors, tensors_hash
 
 WEIGHTS = {
     "vae": "diffusion_pytorch_model",
@@ -32,7 +32,6 @@ _CLASSES = {
     "text_encoder": "CLIPTextModel",
     "tokenizer": "CLIPTokenizer",
 }
-_CODE = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".py", ".so"})
 _PREDICTIONS = frozenset({"epsilon", "v_prediction", "sample"})
 
 
@@ -72,7 +71,8 @@ def check_base(folder: Path) -> BaseFacts:
     Raises UsageError naming the file that is missing, is a pickle or code, is broken, holds NaN
     weights, or whose tensors do not have the names and shapes that its config promises.
     """
-    _refuse_code(folder)
+    _require_folder(folder)
+    refuse_code(folder, "base")
     index = _json(folder / "model_index.json")
     for part, wanted in _CLASSES.items():
         found = index.get(part)
@@ -84,12 +84,12 @@ def check_base(folder: Path) -> BaseFacts:
     prediction = str(scheduler.get("prediction_type", "epsilon"))
     if prediction not in _PREDICTIONS:
         raise UsageError(f"{folder}/scheduler predicts {prediction!r}, which is not supported.")
-    parts = {"scheduler": hash_json(_plain(scheduler)), "tokenizer": _tokenizer_hash(folder)}
+    parts = {"scheduler": hash_json(plain(scheduler)), "tokenizer": _tokenizer_hash(folder)}
     parameters = 0
     for part, config in configs.items():
-        tensors = _part_tensors(folder / part, WEIGHTS[part])
+        tensors = part_tensors(folder / part, WEIGHTS[part], "base")
         _check_shapes(folder / part, part, config, tensors)
-        parts[part] = hash_json([_plain(config), tensors_hash(tensors)])
+        parts[part] = hash_json([plain(config), tensors_hash(tensors)])
         parameters += sum(tensor.numel() for tensor in tensors.values())
     _check_fit(folder, configs)
     deed = _json(folder / "deed.json") if (folder / "deed.json").exists() else {}
@@ -136,32 +136,13 @@ def load_base(
     return Base(facts, tokenizer=tokenizer, scheduler=scheduler, device=where, **loaded)
 
 
-def _refuse_code(folder: Path) -> None:
+def _require_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise UsageError(f"There is no base in {folder}.", hint="picdeed models list shows them.")
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in _CODE:
-            raise UsageError(
-                f"{path} could run code when it is loaded; the base is refused.",
-                hint="Convert its weights to safetensors.",
-            )
 
 
 def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise UsageError(f"The base lacks {path}.") from error
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is not readable JSON: {error}.") from error
-    if not isinstance(value, dict):
-        raise UsageError(f"{path} holds no JSON object.")
-    return value
-
-
-def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
-    # Private keys tell which library wrote the file and from where, not what the model computes.
-    return {key: value for key, value in config.items() if not key.startswith("_")}
+    return read_json(path, "base")
 
 
 def _tokenizer_hash(folder: Path) -> str:
@@ -173,19 +154,6 @@ def _tokenizer_hash(folder: Path) -> str:
     return hash_json([[path.name, sha256_file(path)] for path in present])
 
 
-def _part_tensors(folder: Path, stem: str) -> Tensors:
-    index = folder / f"{stem}.safetensors.index.json"
-    if not index.exists():
-        return read_safetensors(folder / f"{stem}.safetensors")[0]
-    names = sorted(set(_json(index).get("weight_map", {}).values()))
-    tensors: Tensors = {}
-    for name in names:
-        if Path(name).name != name:
-            raise UsageError(f"{index} points outside its folder: {name}.")
-        tensors.update(read_safetensors(folder / name)[0])
-    return tensors
-
-
 def _check_shapes(folder: Path, part: str, config: dict[str, Any], tensors: Tensors) -> None:
     try:
         with torch.device("meta"):
@@ -194,7 +162,7 @@ def _check_shapes(folder: Path, part: str, config: dict[str, Any], tensors: Tens
                 if part == "text_encoder"
                 else {"vae": AutoencoderKL, "unet": UNet2DConditionModel}[part].from_config(config)
             )
-    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+    except WRONG as error:
         raise UsageError(f"{folder / 'config.json'} describes no {part}: {error}.") from error
     wanted = {_bare(name): tuple(t.shape) for name, t in model.state_dict().items()}
     found = {_bare(name): tuple(t.shape) for name, t in tensors.items()}

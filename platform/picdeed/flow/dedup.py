@@ -12,6 +12,7 @@ from typing import Any
 from picdeed.core.events import Event, Progress, silent
 from picdeed.flow.calibrated import Calibrated, calibrated
 from picdeed.flow.edges import doubts, edges, verdicts
+from picdeed.flow.embedding import Embedded
 from picdeed.flow.keeping import rank
 from picdeed.flow.likeness import row_of
 from picdeed.flow.pairs import compare_new, compare_with_heads, groups_of
@@ -39,6 +40,7 @@ WHY = {
     "overlap": "each shows a part of the other",
     "shared-part": "they share a part",
     "few-tones": "too plain for the pixels to tell",
+    "moved": "one scene at two moments or from two places, as in a burst",
 }
 # What may be wrong about copies of one picture, the gravest first.
 GRAVEST = ("opt-out", "licenses-differ", "authors-differ", "holders-differ")
@@ -72,12 +74,13 @@ class Doubt:
 @dataclass(frozen=True, slots=True)
 class Deduped:
     """`thresholds` tell, of each dataset, whom codes alone would join by mistake; measured by
-    `dedup`, and empty where only what stands was read."""
+    `dedup`, and empty where only what stands was read. `embedding` is None where none was asked."""
 
     clusters: tuple[Copies, ...]
     review: tuple[Doubt, ...]
     pairs: int
     thresholds: tuple[Calibrated, ...] = ()
+    embedding: Embedded | None = None
 
 
 def dedup(

@@ -19,6 +19,7 @@ from picdeed.diffusion.latents import forget, forget_embeddings
 from picdeed.diffusion.runfolder import write_json
 from picdeed.registry import erasure, ledger, similar, subjects
 from picdeed.registry.code_cache import forget_codes
+from picdeed.registry.embedding_cache import forget_vectors
 from picdeed.registry.pictures import Picture, PictureState
 from picdeed.registry.runs import Run
 from picdeed.registry.session import Registry, Session
@@ -85,6 +86,7 @@ def _remove_files(registry: Registry, row: Picture, runs: Sequence[Run]) -> int:
     count += thumbnail.is_file()
     thumbnail.unlink(missing_ok=True)
     forget_codes(registry)
+    forget_vectors(registry, row.id)
     for corners in (registry.cache / "corners").glob(f"*/{row.sha256}.npz"):
         corners.unlink()
     cache = registry.cache / "latents"

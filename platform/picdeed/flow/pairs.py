@@ -40,7 +40,7 @@ def compare_new(
     with registry.read() as session:
         names = codes.names(session, ALGORITHM)
     if len(names) <= LOCAL_UP_TO:
-        spoken = _speakers(registry, names)
+        spoken = speakers(registry, names)
         asked = None if new is None else {one for one in spoken if one in new}
         look_at_pairs(registry, by_parts(registry, spoken, asked, progress), progress=progress)
 
@@ -65,9 +65,16 @@ def compare_with_heads(
 
 
 def look_at_pairs(
-    registry: Registry, pairs: Iterable[Names], *, progress: Progress = silent
+    registry: Registry,
+    pairs: Iterable[Names],
+    *,
+    embedding: str | None = None,
+    progress: Progress = silent,
 ) -> int:
-    """Record what the pixels of these pairs say; how many were not compared before."""
+    """Record what the pixels of these pairs say; how many were not compared before.
+
+    `embedding` is the algorithm that proposed them, where codes and corners did not.
+    """
     with registry.read() as session:
         done = similar.kinds(session).keys()
         todo = sorted({(min(pair), max(pair)) for pair in pairs} - done)
@@ -91,7 +98,10 @@ def look_at_pairs(
                 )
             )
         with registry.write() as session:
-            ledger.write(session, Event.DEDUP_FINGERPRINTED, {"pairs": len(rows)}, rows)
+            payload: dict[str, Any] = {"pairs": len(rows)}
+            if embedding is not None:
+                payload["embedding"] = embedding
+            ledger.write(session, Event.DEDUP_FINGERPRINTED, payload, rows)
     return len(todo)
 
 
@@ -106,7 +116,7 @@ def groups_of(pairs: Sequence[Names]) -> list[list[str]]:
     return list(found.values())
 
 
-def _speakers(registry: Registry, names: Sequence[str]) -> list[str]:
+def speakers(registry: Registry, names: Sequence[str]) -> list[str]:
     """The pictures, of many copies of one only a few."""
     with registry.read() as session:
         copies = [pair for pair, kind in similar.kinds(session).items() if kind in SAME]

@@ -26,6 +26,7 @@ from picdeed.flow.credential import Credentialed, credential
 from picdeed.flow.decided import Gated, list_decisions, require_open
 from picdeed.flow.dedup import Deduped, dedup, list_copies, regroup
 from picdeed.flow.duplicates import Decided, decide_pair, list_decided
+from picdeed.flow.embedding import propose_by_embedding
 from picdeed.flow.gate import gate
 from picdeed.flow.generate import Wish, generate
 from picdeed.flow.grants import Contract, GrantView, end, grant, list_grants
@@ -115,6 +116,20 @@ def dedup_against(
     regroup(registry, progress=progress)
     found = against(registry, source, dataset, progress=progress)
     return dedup(registry, dataset, progress=progress), found
+
+
+def dedup_by_embedding(
+    registry: Registry,
+    folder: Path,
+    dataset: str | None = None,
+    *,
+    threshold: float | None = None,
+    progress: Progress = silent,
+) -> Deduped:
+    """dedup + embedding + dedup: a local model proposes further pairs, and the pixels decide."""
+    regroup(registry, progress=progress)
+    told = propose_by_embedding(registry, folder, threshold, progress=progress)
+    return replace(dedup(registry, dataset, progress=progress), embedding=told)
 
 
 def _warnings(done: Ingested, caught: Sequence[Caught]) -> Iterator[str]:
@@ -336,6 +351,7 @@ __all__ = [
     "decide_pair",
     "dedup",
     "dedup_against",
+    "dedup_by_embedding",
     "elect",
     "end",
     "explain",

@@ -62,14 +62,13 @@ class Agreement:
 
 def measure(a: Rgb, b: Rgb, mask: Mask) -> Agreement:
     """Compare uint8[h, w, 3] with uint8[h, w, 3] where `mask` bool[h, w] is true."""
-    # At its rim a warped picture is mixed with what lies beside it.
     mask = _inner(mask)
     soft_a, soft_b = _soft(a), _soft(b)
     grey_a, grey_b, predicted, rich = _lightness(soft_a, soft_b, mask)
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     extent = min(len(rows), len(columns))
     side = BLOCK if extent >= _SMALL else BLOCK // 2
-    covered = _means(mask.astype(np.float32), side) >= _COVERED
+    covered = block_means(mask.astype(np.float32), side) >= _COVERED
     best, residue = _best_of_shifts(grey_a, grey_b, predicted, side)
     spread = np.maximum(_spread(predicted, side), _spread(grey_b, side))
     textured = covered & (spread > _TEXTURE)
@@ -78,8 +77,8 @@ def measure(a: Rgb, b: Rgb, mask: Mask) -> Agreement:
     tint, colour, strength = _colours(soft_a, soft_b, predicted, alike)
     n = int(textured.sum())
     same = covered & ~differing
-    error = np.abs(_means(predicted, side) - _means(grey_b, side))[same]
-    moved = np.abs(_means(grey_a, side) - _means(grey_b, side))[same]
+    error = np.abs(block_means(predicted, side) - block_means(grey_b, side))[same]
+    moved = np.abs(block_means(grey_a, side) - block_means(grey_b, side))[same]
     return Agreement(
         blocks=n,
         share=float((best[textured] >= AGREES).mean()) if n else 0.0,
@@ -127,8 +126,15 @@ def _differing(best: Floats, residue: Floats, spread: Floats, covered: Mask) -> 
     return found
 
 
+def lightness(a: Rgb, b: Rgb, mask: Mask) -> tuple[Floats, Floats, Mask]:
+    """Both as soft grey of one curve, float32[h, w] of 0 to 255, and where they may be compared."""
+    inside = _inner(mask)
+    _, grey_b, predicted, _ = _lightness(_soft(a), _soft(b), inside)
+    return predicted, grey_b, inside
+
+
 def _inner(mask: Mask) -> Mask:
-    """The mask without its rim, where the rim is not the frame's own edge."""
+    """The mask without its rim: there a warped picture is mixed with what lies beside it."""
     rim = 3 if min(mask.shape) >= _SMALL else 1
     kernel = np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)
     inner: Mask = cv().erode(mask.astype(np.uint8), kernel).astype(bool)
@@ -151,7 +157,8 @@ def _soft(rgb: Rgb) -> Floats:
     return soft
 
 
-def _means(field: Floats, side: int) -> Floats:
+def block_means(field: Floats, side: int) -> Floats:
+    """float32[h // side, w // side]: the means of whole blocks of a float32[h, w]."""
     rows, columns = field.shape[0] // side, field.shape[1] // side
     if not rows or not columns:
         return np.zeros((rows, columns), np.float32)
@@ -162,8 +169,8 @@ def _means(field: Floats, side: int) -> Floats:
 
 
 def _spread(field: Floats, side: int) -> Floats:
-    mean = _means(field, side)
-    spread: Floats = np.sqrt(np.maximum(_means(field * field, side) - mean * mean, 0))
+    mean = block_means(field, side)
+    spread: Floats = np.sqrt(np.maximum(block_means(field * field, side) - mean * mean, 0))
     return spread
 
 
@@ -171,16 +178,16 @@ def _best_of_shifts(a: Floats, b: Floats, predicted: Floats, side: int) -> tuple
     """Per block: the best correlation of a with b, and the least residue of the prediction."""
     wide_a = np.pad(a, 1, mode="edge")
     wide_p = np.pad(predicted, 1, mode="edge")
-    mean_b, spread_b = _means(b, side), _spread(b, side)
+    mean_b, spread_b = block_means(b, side), _spread(b, side)
     best = np.full(mean_b.shape, -1, np.float32)
     residue = np.full(mean_b.shape, np.inf, np.float32)
     height, width = a.shape
     for down, across in product(range(3), range(3)):
         moved = wide_a[down : down + height, across : across + width]
-        both = _means(moved * b, side) - _means(moved, side) * mean_b
+        both = block_means(moved * b, side) - block_means(moved, side) * mean_b
         best = np.maximum(best, both / (_spread(moved, side) * spread_b + 1.0))
         rest = wide_p[down : down + height, across : across + width] - b
-        residue = np.minimum(residue, np.sqrt(_means(rest * rest, side)))
+        residue = np.minimum(residue, np.sqrt(block_means(rest * rest, side)))
     return best, residue
 
 
@@ -240,13 +247,13 @@ def _curve(own: Floats, target: Floats) -> NDArray[np.float64] | None:
 def _colours(a: Floats, b: Floats, predicted: Floats, mask: Mask) -> tuple[float, float, float]:
     """Largest difference of tint over parts: as is, and after one strength by lightness."""
     side = max(8, min(mask.shape) // 12)
-    weight = _means(mask.astype(np.float32), side)
+    weight = block_means(mask.astype(np.float32), side)
     seen = weight > 0.6  # noqa: PLR2004 (mostly inside)
     if not seen.any():
         return 1.0, 1.0, 1.0
     other = _tints(b, mask, side)[seen]
     one = _tints(a, mask, side)[seen]
-    light = _means(predicted, side)[seen]
+    light = block_means(predicted, side)[seen]
     strength = float((one * other).sum() / ((one * one).sum() + 1e-9))
     left = _left(one, other, light)
     # Brightness, contrast and gamma put every channel through one curve, which bends hues.
@@ -260,8 +267,8 @@ def _colours(a: Floats, b: Floats, predicted: Floats, mask: Mask) -> tuple[float
 def _tints(rgb: Floats, mask: Mask, side: int) -> Floats:
     """Mean colour without its lightness of each part, where the mask is: float32[n, m, 3]."""
     chroma = rgb - (rgb @ _LUMA)[..., None]
-    weight = np.maximum(_means(mask.astype(np.float32), side), 1e-6)
-    means = [_means(chroma[..., c] * mask, side) / weight for c in range(3)]
+    weight = np.maximum(block_means(mask.astype(np.float32), side), 1e-6)
+    means = [block_means(chroma[..., c] * mask, side) / weight for c in range(3)]
     tints: Floats = (np.stack(means, -1) / 255).astype(np.float32)
     return tints
 

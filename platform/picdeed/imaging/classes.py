@@ -9,7 +9,7 @@
 
 A part that differs may be a sticker on one picture or another text on one template, and other
 colours may be an edit or a second design: pixels cannot say which. Such pairs carry a reason
-(`Review`) and are never `near`: a person decides.
+(`Review`) and are never `near`: a person decides. So do frames of one burst (`motion`).
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Review(StrEnum):
     OVERLAP = "overlap"
     SHARED_PART = "shared-part"
     FEW_TONES = "few-tones"
+    MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True)

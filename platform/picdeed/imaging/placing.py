@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from picdeed.imaging.agree import Agreement, measure
 from picdeed.imaging.align import Affine, Alignment, cv, hull_mask
 from picdeed.imaging.classes import Placed
+from picdeed.imaging.motion import Motion, motion
 
 Frame = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
@@ -149,6 +150,12 @@ def laid(a: Frame, b: Frame, whole: Whole, inliers: int) -> tuple[Placed, Agreem
         turned=whole.mirrored or abs(whole.turn) > 45,  # noqa: PLR2004 (degrees)
     )
     return placed, measure(under, moved, mask)
+
+
+def moved_between(a: Frame, b: Frame, whole: Whole) -> Motion:
+    """What moved between both frames, on the coarser one's pixels."""
+    under, over, affine = _coarser(a, b, whole)
+    return motion(under, *_warped(over, affine, under.shape))
 
 
 def shared_part(a: Frame, b: Frame, whole: Whole, alignment: Alignment) -> bool:

@@ -3,14 +3,15 @@
 First small views are laid on each other, as they are, mirrored, turned, and without plain borders
 (`views`). Where they are near and no block differs at 512 pixels (`agree`), that is the answer.
 Else corners tell where one picture lies in the other (`align`), the blocks are compared there,
-and `classes` says what they are to each other. Pictures without corners and without likeness of
+and `classes` says what they are to each other; where things moved (`motion`) they are two frames of
+one scene. Pictures without corners and without likeness of
 their views are strangers: nothing was found, which is not a proof that nothing is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -33,7 +34,16 @@ from picdeed.imaging.align import (
 from picdeed.imaging.classes import PairKind, Review, judge
 from picdeed.imaging.decode import Decoded, decode, flat_of, pixels_sha256
 from picdeed.imaging.edit_words import edit_words
-from picdeed.imaging.placing import Box, Pose, Whole, laid, poses, shared_part, trim_box
+from picdeed.imaging.placing import (
+    Box,
+    Pose,
+    Whole,
+    laid,
+    moved_between,
+    poses,
+    shared_part,
+    trim_box,
+)
 
 __all__ = ["Comparison", "Look", "PairKind", "Review", "compare", "look", "look_at"]
 
@@ -45,6 +55,7 @@ _LEAST_DETAIL = 16
 _ALIKE = 0.8  # correlation of views from which a pose is worth its blocks
 _LEAST_OUTLINE = 0.85
 _DECODERS = 1.5  # of 255
+_ONE_PICTURE = (PairKind.NEAR, PairKind.CROP_OF, PairKind.CONTAINS)
 _WELL_PLACED = 0.93  # of the blocks: a small crop laid on the whole reaches 0.87
 
 
@@ -58,7 +69,8 @@ class Comparison:
     (pixels), part, whole and colour (0 to 1), structure and outline (correlations), grey_copy; of
     the alignment inliers, affine (second picture to first, shares of both frames, six numbers),
     mirrored, turn (degrees); of the blocks blocks, share, overlap (of each picture), parts (boxes
-    that differ, shares of the frame), tint and curve; edit, a guess in words; review.
+    that differ, shares of the frame), tint and curve; of the motion moved (pixels of 512) and
+    moved_share (of what differs); edit, a guess in words; review.
     """
 
     kind: PairKind
@@ -209,13 +221,28 @@ class _Found:
                 distance = round(min(1.0, max(0.0001, 1.0 - seen.share)), 4)
             if kind is not PairKind.UNRELATED:
                 sizes = (one.size, other.size)
-                evidence["edit"] = edit_words(kind, whole, seen, self.coarse, sizes)
+                evidence["edit"] = (
+                    "another moment"
+                    if Review.MOVED in self.review
+                    else edit_words(kind, whole, seen, self.coarse, sizes)
+                )
         if self.review:
             evidence["review"] = [str(reason) for reason in self.review]
         return Comparison(kind, distance, evidence, self.review)
 
 
 def _compare(a: Look, b: Look) -> _Found:
+    found = _laid_out(a, b)
+    if found.whole is None or found.kind not in _ONE_PICTURE:
+        return found
+    motion = moved_between(a.frame, b.frame, found.whole)
+    told = {"moved": round(motion.far, 3), "moved_share": round(motion.explained, 3)}
+    if motion.is_seen:
+        found = replace(found, kind=PairKind.RELATED, review=(Review.MOVED,))
+    return replace(found, coarse=found.coarse | told)
+
+
+def _laid_out(a: Look, b: Look) -> _Found:
     side = min(a.detail, b.detail)
     pose, alike = _best_pose(a, b, side)
     left, right = a.rgb(side, trimmed=pose.trim_a), pose.turned(b.rgb(side, trimmed=pose.trim_b))

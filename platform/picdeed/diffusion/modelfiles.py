@@ -1,0 +1,68 @@
+"""How is a foreign folder of weights read without trusting it? Shared by bases and embeddings.
+
+Weights are safetensors; a pickle or a file of code anywhere in the folder refuses all of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub.errors import StrictDataclassError
+
+from picdeed.core.errors import UsageError
+from picdeed.diffusion.tensors import Tensors, read_safetensors
+
+_CODE = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".py", ".so"})
+
+# What transformers raises on a config that describes nothing, and torch on weights that do not fit.
+WRONG = (ValueError, TypeError, KeyError, AttributeError, RuntimeError, StrictDataclassError)
+
+
+def refuse_code(folder: Path, what: str) -> None:
+    """Raise UsageError naming a file in the folder that could run code; `what` is refused."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in _CODE:
+            raise UsageError(
+                f"{path} could run code when it is loaded; the {what} is refused.",
+                hint="Convert its weights to safetensors; where they are there, remove this file.",
+            )
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """A JSON object. Raises UsageError naming the file that `what` lacks or that holds none."""
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise UsageError(f"The {what} lacks {path}.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not readable JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{path} holds no JSON object.")
+    return value
+
+
+def plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config without private keys: they tell who wrote the file, not what it computes."""
+    return {key: value for key, value in config.items() if not key.startswith("_")}
+
+
+def part_tensors(folder: Path, stem: str, what: str) -> Tensors:
+    """All tensors of `stem`.safetensors, or of the shards that its index names.
+
+    Raises UsageError naming the file that is missing, broken, outside the folder or not finite.
+    """
+    index = folder / f"{stem}.safetensors.index.json"
+    if not index.exists():
+        return read_safetensors(folder / f"{stem}.safetensors")[0]
+    listed = read_json(index, what).get("weight_map", {})
+    if not isinstance(listed, dict) or not all(isinstance(one, str) for one in listed.values()):
+        raise UsageError(f"{index} names no files.")
+    tensors: Tensors = {}
+    for name in sorted(set(listed.values())):
+        if Path(name).name != name:
+            raise UsageError(f"{index} points outside its folder: {name}.")
+        tensors.update(read_safetensors(folder / name)[0])
+    return tensors
