@@ -1,6 +1,6 @@
 """How near do fingerprints come to what the decoder needs alone, and what do peers take?
 
-    python benchmarks/fingerprints.py --photos FOLDER [--peers FOLDER] [--pictures 6] [--rounds 9]
+    python benchmarks/fingerprints.py --photos FOLDER [--peers FOLDER] [--pictures 12] [--rounds 9]
 
 FOLDER holds photographs (none are shipped). Files of about 0.2, 2 and 12 megapixels are laid
 together from them, unscaled, and encoded as JPEG of quality 90, each of another size; those of 2
@@ -8,9 +8,11 @@ megapixels as PNG and WebP too. Bytes lie in memory. CPU seconds of this process
 thread: the median of interleaved rounds; each way sees one file before its time is taken.
 
 picdeed, fingerprints: SHA-256 of the file; guarded decode; the code in eight turns, as it is and
-without its border; colour grid; quality; pHash and dHash. `+ thumbnail` is what `picdeed ingest`
-does: as many pixels as a thumbnail of 256 needs, and its WebP. The limit is the fastest decode of
-the same file to 128 pixels or more, unguarded and in grey: simplejpeg, Pillow's draft, OpenCV.
+without its border; colour grid; quality; pHash and dHash; all files of a class in one call of
+`marks_of`, as `picdeed ingest` calls it (`one by one`: in as many calls as files). `+ thumbnail` is
+what ingest does: as many pixels as a thumbnail of 256 needs, and its WebP. The limit is the fastest
+decode of the same file to 128 pixels or more, unguarded and in grey: simplejpeg, Pillow's draft,
+OpenCV; ours decodes colours, so simplejpeg's decode in RGB stands there too, and is no limit.
 Peers: imagehash over Pillow's decode, and pdqhash and imagededup where they are installed
 (`--peers` names a further folder of packages). A second table holds the published codes of small
 decodes against those of whole ones: bits that differ.
@@ -39,9 +41,9 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from picdeed.core.ids import sha256
 from picdeed.imaging import codes, fingerprints
-from picdeed.imaging.decode import SHORTEST, Decoded, decode, decode_small, flat_of
+from picdeed.imaging.decode import LONGEST, SHORTEST, decode
+from picdeed.imaging.marks import Marks, marks_of
 from picdeed.imaging.thumbs import thumbnail
 
 SEED = 5
@@ -49,6 +51,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 SIZES = {"0.2 MP": (520, 390), "2 MP": (1733, 1155), "12 MP": (4000, 3000)}
 GOAL_LIMIT, GOAL_IMAGEHASH = 0.8, 5.0
 Way = Callable[[bytes], object]
+Many = Callable[[Sequence[bytes]], object]
 
 
 def laid(photos: Sequence[Path], width: int, height: int, chance: random.Random) -> Image.Image:
@@ -86,27 +89,33 @@ def files_of(photos: Sequence[Path], count: int) -> dict[str, list[bytes]]:
     return found
 
 
-def marks(data: bytes, decoded: Decoded) -> tuple[object, ...]:
-    """Everything but the thumbnail."""
-    flat = flat_of(decoded)
-    code = codes.code_of(flat)
-    turned = [codes.variants(code.coefficients)]
-    if code.trimmed_coefficients is not None:
-        turned.append(codes.variants(code.trimmed_coefficients))
-    return sha256(data), turned, code.colours, code.quality, fingerprints.fingerprint(flat)
+def ours(files: Sequence[bytes], long_side: int = 0) -> list[Marks]:
+    """Everything but the thumbnails."""
+    named = ((None, data) for data in files)
+    made = [one for _, one in marks_of(named, at_least=SHORTEST, long_side=long_side)]
+    found = [one for one in made if isinstance(one, Marks)]
+    inner = [one.code.trimmed_coefficients for one in found]
+    spectra = [one.code.coefficients for one in found]
+    codes.variants(np.stack([*spectra, *(one for one in inner if one is not None)]))
+    return found
 
 
-def ours(data: bytes) -> object:
-    return marks(data, decode(data, at_least=SHORTEST))
+def one_by_one(files: Sequence[bytes]) -> None:
+    for data in files:
+        ours([data])
 
 
-def ours_with_thumbnail(data: bytes) -> object:
-    decoded = decode_small(data)
-    return marks(data, decoded), thumbnail(decoded.image)
+def ours_with_thumbnail(files: Sequence[bytes]) -> None:
+    for one in ours(files, LONGEST):
+        thumbnail(one.decoded.image)
 
 
 def opened(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
+
+
+def scaled(data: bytes, colours: str) -> object:
+    return simplejpeg.decode_jpeg(data, colours, min_width=SHORTEST, min_height=SHORTEST)
 
 
 def drafted(data: bytes) -> object:
@@ -133,11 +142,10 @@ def limits(kind: str) -> dict[str, Way]:
             ),
         }
     return {
-        "decode: simplejpeg": lambda data: simplejpeg.decode_jpeg(
-            data, "GRAY", min_width=SHORTEST, min_height=SHORTEST
-        ),
+        "decode: simplejpeg": lambda data: scaled(data, "GRAY"),
         "decode: Pillow's draft": drafted,
         "decode: OpenCV": reduced,
+        "simplejpeg in RGB": lambda data: scaled(data, "RGB"),
     }
 
 
@@ -170,15 +178,24 @@ def _both(image: Image.Image) -> object:
     return imagehash.phash(image), imagehash.dhash(image)
 
 
-def timed(ways: dict[str, Way], files: Sequence[bytes], rounds: int) -> dict[str, float]:
+def each(way: Way) -> Many:
+    """The way, file by file."""
+
+    def many(files: Sequence[bytes]) -> None:
+        for data in files:
+            way(data)
+
+    return many
+
+
+def timed(ways: dict[str, Many], files: Sequence[bytes], rounds: int) -> dict[str, float]:
     """Milliseconds a picture: the median over interleaved rounds, the first one not counted."""
     found: dict[str, list[float]] = {name: [] for name in ways}
     for at in range(rounds + 1):
         for name, way in ways.items():
-            way(files[0])  # as in the middle of a folder: its code is in the caches
+            way(files[:1])  # as in the middle of a folder: its code is in the caches
             begun = time.process_time()
-            for data in files:
-                way(data)
+            way(files)
             if at:
                 found[name].append((time.process_time() - begun) / len(files) * 1000)
     return {name: statistics.median(times) for name, times in found.items()}
@@ -252,7 +269,7 @@ def main() -> None:
     )
     reader.add_argument("--photos", type=Path, required=True)
     reader.add_argument("--peers", type=Path, help="a further folder of packages")
-    reader.add_argument("--pictures", type=int, default=6)
+    reader.add_argument("--pictures", type=int, default=12)
     reader.add_argument("--rounds", type=int, default=9)
     reader.add_argument("--bits", type=int, default=400, help="photographs for the table of bits")
     asked = reader.parse_args()
@@ -266,11 +283,11 @@ def main() -> None:
     print(f"{codes.ALGORITHM}, {fingerprints.ALGORITHM}; {asked.rounds} rounds")
     others = peers()
     for kind, files in files_of(photos, asked.pictures).items():
-        ways = {
+        ways: dict[str, Many] = {
             "picdeed, fingerprints": ours,
+            "picdeed, one by one": one_by_one,
             "picdeed, fingerprints + thumbnail": ours_with_thumbnail,
-            **limits(kind),
-            **others,
+            **{name: each(way) for name, way in (limits(kind) | others).items()},
         }
         told(kind, files, timed(ways, files, asked.rounds))
     bits_apart(random.Random(SEED).sample(photos, min(asked.bits, len(photos))))

@@ -14,22 +14,15 @@ from pathlib import Path
 
 from picdeed.core.errors import UnreadablePicture, UsageError
 from picdeed.core.events import Event, Progress, silent
-from picdeed.core.ids import looks_like_id, sha256
+from picdeed.core.ids import looks_like_id
 from picdeed.core.limits import DEFAULT, Limits
 from picdeed.credentials.mining import read_store
 from picdeed.flow.foreign import matching
 from picdeed.flow.likeness import row_of
 from picdeed.flow.statements import Given, batch_claims, item_claims
 from picdeed.imaging import metadata
-from picdeed.imaging.codes import code_of
-from picdeed.imaging.decode import (
-    decode,
-    decode_small,
-    flat_of,
-    pixels_sha256,
-    whole_pixels_sha256,
-)
-from picdeed.imaging.fingerprints import fingerprint
+from picdeed.imaging.decode import decode, pixels_sha256, whole_pixels_sha256
+from picdeed.imaging.marks import Marks, marks_of
 from picdeed.imaging.sniff import is_picture
 from picdeed.imaging.thumbs import thumbnail
 from picdeed.registry import claims as claim_rows
@@ -164,6 +157,24 @@ def _batches(
 ) -> Iterator[list[_Read]]:
     """Decode in the order of the source; yield whole batches, and note what was not taken."""
     batch: list[_Read] = []
+    for item, marks in marks_of(_files(opened, inward, progress), inward.limits):
+        try:
+            if isinstance(marks, UnreadablePicture):
+                raise marks
+            batch.append(_read(item, marks, inward, shared))
+        except UnreadablePicture as refusal:
+            inward.refused.append(Refusal(item.name, refusal.reason, refusal.message))
+        if len(batch) >= BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _files(
+    opened: Iterable[Item | Skipped | Refused], inward: _Inward, progress: Progress
+) -> Iterator[tuple[Item, bytes]]:
+    """The would-be pictures with their bytes; a dozen are read before the first is decoded."""
     for done, entry in enumerate(opened, 1):
         progress("ingest", done, 0)
         if isinstance(entry, Skipped):
@@ -172,28 +183,19 @@ def _batches(
             inward.refused.append(Refusal(entry.path, entry.reason, entry.message))
         else:
             try:
-                batch.append(_read(entry, inward, shared))
+                yield entry, entry.read()
             except UnreadablePicture as refusal:
                 inward.refused.append(Refusal(entry.name, refusal.reason, refusal.message))
-        if len(batch) >= BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
-def _read(item: Item, inward: _Inward, shared: Sequence[Claim]) -> _Read:
-    data = item.read()
-    decoded = decode_small(data, inward.limits)
-    digest = sha256(data)
+def _read(item: Item, marks: Marks, inward: _Inward, shared: Sequence[Claim]) -> _Read:
+    data, decoded, digest = marks.data, marks.decoded, marks.sha256
     embedded = metadata.embedded(data, decoded.media_type, inward.limits)
     store = read_store(data, decoded.media_type, inward.limits)
     claims, warnings = item_claims(item, embedded, inward.aliases, inward.limits, store)
     inward.warnings.extend(warnings)
     now = utc_now()
     picture = pictures.picture_id(digest)
-    flat = flat_of(decoded)
-    marks = fingerprint(flat)
     return _Read(
         found=Found(picture, item.name, digest),
         data=data,
@@ -209,15 +211,15 @@ def _read(item: Item, inward: _Inward, shared: Sequence[Claim]) -> _Read:
         thumbnail=thumbnail(decoded.image),
         fingerprint=Fingerprint(
             picture_id=picture,
-            algorithm=marks.algorithm,
-            phash=marks.phash_hex,
-            dhash=marks.dhash_hex,
+            algorithm=marks.fingerprint.algorithm,
+            phash=marks.fingerprint.phash_hex,
+            dhash=marks.fingerprint.dhash_hex,
             pixels_sha256=(
                 whole_pixels_sha256(data, decoded, inward.limits) if inward.feeds else None
             ),
             created_at=now,
         ),
-        code=row_of(picture, code_of(flat), now),
+        code=row_of(picture, marks.code, now),
         claims=[*claims, *shared],
         caption=(item.caption or "")[: inward.limits.caption_chars],
         place=item.relative,

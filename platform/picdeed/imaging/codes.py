@@ -24,28 +24,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from picdeed.imaging.decode import Decoded, Flat, flat_of
+from picdeed.imaging.fields import SIDE, Box, Fields, Floats, fields_of
 
-Floats = NDArray[np.float32]
 Words = NDArray[np.uint64]
-Box = tuple[int, int, int, int]
 Picture = Image.Image | Decoded | Flat
 
 ALGORITHM = "pdq256/2"
-SIDE = 64
 FREQUENCIES = 16
 WORDS = 4
 BITS = 256
-COLOURS = 8
 
-# Sides are averaged in 8 bits down to twice this at most, in floats from there; borders, whose
-# edges must not blur, are looked for among more pixels.
-_REDUCED, _BORDER_SEEN = 128, 256
 # Sums of rounded floats of an even field: far below what one grey level in one cell makes (0.03).
 _NOTHING = 1e-3
-_BORDER_STEP = 12.0  # grey levels: what JPEG leaves of an even border
-_BORDER_SHARE = 0.98  # of a border's pixels are that even
-_MOST_BORDER = 0.45  # of a side, at each end
-_LEAST_BORDER = 0.01  # of a side: less is left on the picture
 
 
 class Turn(IntEnum):
@@ -94,12 +84,19 @@ def code_of(picture: Picture) -> Code:
 
 def codes_of(pictures: Sequence[Picture]) -> list[Code]:
     """The codes of decoded, upright pictures; the transforms are done for all together."""
-    seen = [_look(flat_of(picture)) for picture in pictures]
-    greys = [one.grey for one in seen] + [one.inner for one in seen if one.inner is not None]
-    if not greys:
+    return codes_from([fields_of(flat_of(picture)) for picture in pictures])
+
+
+def codes_from(seen: Sequence[Fields]) -> list[Code]:
+    """The codes of pictures whose fields are there."""
+    if not seen:
         return []
-    spectra = spectrum(np.stack(greys))
+    framed = [one.inner for one in seen if one.inner is not None]
+    greys = np.stack([one.grey for one in seen] + framed)
+    spectra = spectrum(greys)
     bits = _bits(spectra)
+    qualities = _quality(greys[: len(seen)])
+    colours = _lab(np.stack([one.colours for one in seen]))
     inner = iter(range(len(seen), len(greys)))
     found = []
     for at, one in enumerate(seen):
@@ -109,8 +106,8 @@ def codes_of(pictures: Sequence[Picture]) -> list[Code]:
                 plain=bits[at],
                 trimmed=None if within is None else bits[within],
                 trim_box=one.box,
-                quality=_quality(one.grey),
-                colours=one.colours,
+                quality=qualities[at],
+                colours=colours[at],
                 coefficients=spectra[at],
                 trimmed_coefficients=None if within is None else spectra[within],
             )
@@ -176,116 +173,17 @@ def _waves() -> Floats:
     return basis
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    grey: Floats  # float32[64, 64], 0 to 255
-    inner: Floats | None  # the same of what lies inside the border
-    box: Box | None
-    colours: NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class _Axis:
-    """How the pixels of one side lie over the whole picture's, and share in its cells."""
-
-    edges: NDArray[np.float64]  # where each pixel begins, and the last one ends
-    fine: Floats  # float32[64, n]
-    coarse: Floats  # float32[8, n]
-
-
-def _look(flat: Flat) -> _Seen:
-    columns, lines = flat.grey.size
-    left, top, right, bottom = flat.box
-
-    def axes(factor: int) -> tuple[_Axis, _Axis]:
-        return (
-            _axis(columns, factor, left, right, flat.width),
-            _axis(lines, factor, top, bottom, flat.height),
-        )
-
-    factor, finer = (max(1, min(columns, lines) // least) for least in (_REDUCED, _BORDER_SEEN))
-    across, down = axes(factor)
-    luma = _array(flat.grey, factor).astype(np.float32)
-    box = _inside(_array(flat.grey, finer), *axes(finer))
-    inner: Floats | None = None
-    if box is not None:
-        rows = _average(down.edges, box[1], box[3], SIDE)
-        inner = rows @ (luma @ _average(across.edges, box[0], box[2], SIDE).T)
-    bands = down.coarse @ _array(flat.colours, factor).reshape(len(luma), -1).astype(np.float32)
-    return _Seen(
-        grey=down.fine @ (luma @ across.fine.T),
-        inner=inner,
-        box=box,
-        colours=_lab(across.coarse @ bands.reshape(COLOURS, -1, 3)),
-    )
-
-
-def _array(image: Image.Image, factor: int) -> NDArray[np.uint8]:
-    return np.asarray(image.reduce(factor) if factor > 1 else image)
-
-
-def _inside(grey: NDArray[np.uint8], across: _Axis, down: _Axis) -> Box | None:
-    """What is left of the whole picture without its even border, None where it has none."""
-    begin, end = _border(grey)
-    first, last = _border(grey.T)
-    if (begin, end, first, last) == (0, len(grey), 0, grey.shape[1]):
-        return None
-    x, y = across.edges, down.edges
-    return (round(x[first]), round(y[begin]), round(x[last]), round(y[end]))
-
-
-@lru_cache(maxsize=256)  # collections have few sizes; up to 150 KB each
-def _axis(pixels: int, factor: int, begin: float, end: float, whole: int) -> _Axis:
-    """One side: `pixels` decoded ones, `factor` of them averaged to one, of which those between
-    `begin` and `end` show the picture, `whole` pixels wide in its file."""
-    steps = np.minimum(np.arange(-(-pixels // factor) + 1) * factor, pixels)
-    edges = ((steps - begin) * (whole / (end - begin))).clip(0, whole)
-    made = _Axis(edges, _average(edges, 0, whole, SIDE), _average(edges, 0, whole, COLOURS))
-    for one in (made.edges, made.fine, made.coarse):
-        one.setflags(write=False)
-    return made
-
-
-def _average(edges: NDArray[np.float64], begin: float, end: float, cells: int) -> Floats:
-    """float32[cells, n]: the share of each source pixel (by its edges) in each cell's mean."""
-    cuts = np.linspace(begin, end, cells + 1)
-    upper = np.minimum(edges[None, 1:], cuts[1:, None])
-    lower = np.maximum(edges[None, :-1], cuts[:-1, None])
-    shares: Floats = (np.clip(upper - lower, 0, None) * cells / (end - begin)).astype(np.float32)
-    return shares
-
-
-def _border(grey: NDArray[np.uint8]) -> tuple[int, int]:
-    """First and last row (one behind) of what is left without even rows at both ends."""
-    n = len(grey)
-    most = int(n * _MOST_BORDER) + 1
-    ends = [_even_rows(rows[:most], n) for rows in (grey, grey[::-1])]
-    if n in ends:  # hardly anything but border: it is no picture in a frame
-        return 0, n
-    begin, end = (one if one >= _LEAST_BORDER * n else 0 for one in ends)
-    return begin, n - end
-
-
-def _even_rows(rows: NDArray[np.uint8], n: int) -> int:
-    """How many rows from the first are as even as it and alike; `n` when all are."""
-    width = rows.shape[1]
-    ordered = np.sort(rows[0])
-    level = (float(ordered[(width - 1) // 2]) + float(ordered[width // 2])) / 2
-    inside = np.searchsorted(ordered, (level - _BORDER_STEP, level + _BORDER_STEP + 0.5))
-    if inside[1] - inside[0] < _BORDER_SHARE * width:  # the usual case: no border at all
-        return 0
-    even = (np.abs(rows.astype(np.float32) - level) <= _BORDER_STEP).mean(axis=1) >= _BORDER_SHARE
-    return int(np.argmin(even)) if not even.all() else n
-
-
-def _quality(grey: Floats) -> int:
-    """PDQ's: how much the grey levels of neighbouring cells differ, 0 to 100."""
-    steps = (np.abs(np.trunc(np.diff(grey, axis=axis) * (100 / 255))).sum() for axis in (0, 1))
-    return min(100, int(sum(float(one) for one in steps) / 90))
+def _quality(greys: Floats) -> list[int]:
+    """PDQ's, of float32[n, 64, 64]: how much neighbouring cells' grey levels differ, 0 to 100."""
+    total = np.zeros(len(greys), np.float32)
+    for apart in (greys[:, 1:] - greys[:, :-1], greys[:, :, 1:] - greys[:, :, :-1]):
+        steps = np.multiply(apart, np.float32(100 / 255), out=apart)
+        total += np.abs(np.trunc(steps, out=steps), out=steps).sum(axis=(1, 2))
+    return [min(100, int(one / 90)) for one in total.tolist()]
 
 
 def _lab(rgb: Floats) -> NDArray[np.uint8]:
-    """uint8[192] of float32[8, 8, 3] sRGB, 0 to 255 (CIE 15, IEC 61966-2-1)."""
+    """uint8[n, 192] of float32[n, 8, 8, 3] sRGB, 0 to 255 (CIE 15, IEC 61966-2-1)."""
     share = rgb / 255
     linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)  # noqa: PLR2004 (sRGB)
     xyz = linear @ _to_xyz()
@@ -293,8 +191,8 @@ def _lab(rgb: Floats) -> NDArray[np.uint8]:
     # L*, a* and b* are sums of the three roots.
     mix = np.array([[0, 500, 0], [1.16 * 255, -500, 200], [0, 0, -200]], dtype=np.float32)
     cells = root @ mix + np.array([-0.16 * 255, 128, 128], dtype=np.float32)
-    grid: NDArray[np.uint8] = np.rint(cells).clip(0, 255).astype(np.uint8).reshape(-1)
-    return grid
+    grids: NDArray[np.uint8] = np.rint(cells).clip(0, 255).astype(np.uint8)
+    return grids.reshape(len(rgb), -1)
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from picdeed.imaging.codes import COLOURS, Turn
+from picdeed.imaging.codes import Turn
+from picdeed.imaging.fields import COLOURS
 
 Grid = NDArray[np.float32]
 Shares = tuple[float, float, float, float]

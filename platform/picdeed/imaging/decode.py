@@ -18,26 +18,32 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
 from picdeed.core import ids
 from picdeed.core.errors import UnreadablePicture
 from picdeed.core.limits import DEFAULT, Limits
 from picdeed.imaging.completeness import why_incomplete, why_scans_missing
-from picdeed.imaging.jpegs import drafted, scale_for, without_complaint
+from picdeed.imaging.eightbit import eight_bit
+from picdeed.imaging.jpegs import Plan, drafted, plan, scale_for, without_complaint
 from picdeed.imaging.sniff import DECODABLE, SVG, sniff
 
 __all__ = [
     "Decoded",
     "Flat",
+    "Header",
     "decode",
     "decode_small",
+    "decoded",
     "flat_of",
     "flatten",
+    "header",
     "pixels_sha256",
     "to_rgb",
     "whole_pixels_sha256",
@@ -87,38 +93,110 @@ _PILLOW_ERRORS = (
 
 
 Box = tuple[float, float, float, float]
+Pixels = NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: its picture is made when somebody asks for it
 class Decoded:
     """A whole picture: upright, 8 bits a channel, mode RGB, or RGBA where it is transparent.
 
     `width` and `height` are the file's own, turned upright. `image` may be smaller; `box` (left,
     top, right, bottom, in its pixels) is then what the picture fills of it: the pixels at one
-    edge may stand for fewer of the file's than the others do.
+    edge may stand for fewer of the file's than the others do. `source` is `image`, or where the
+    decoder gave no more its pixels, uint8[height, width, 3].
     """
 
-    image: Image.Image
+    source: Image.Image | Pixels
     media_type: str
     width: int
     height: int
     box: Box
 
+    @cached_property
+    def image(self) -> Image.Image:
+        return _image(self.source)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)  # no slots: as above
 class Flat:
-    """A decoded picture on even grey: in RGB, and its luma (ITU-R BT.601) in mode L."""
+    """A decoded picture on even grey: in RGB, and its luma (ITU-R BT.601) in mode L.
 
-    colours: Image.Image
-    grey: Image.Image
+    `source` is an image in RGB or its pixels, as in `Decoded`.
+    """
+
+    source: Image.Image | Pixels
     width: int
     height: int
     box: Box
 
+    @cached_property
+    def colours(self) -> Image.Image:
+        return _image(self.source)
+
+    @cached_property
+    def grey(self) -> Image.Image:
+        return self.colours.convert("L")
+
+    @property
+    def pixels(self) -> Pixels:
+        """uint8[height, width, 3]."""
+        return np.asarray(self.source)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of these pixels."""
+        if isinstance(self.source, Image.Image):
+            return self.source.size
+        return self.source.shape[1], self.source.shape[0]
+
     @property
     def scaled(self) -> bool:
         """Whether these are fewer pixels than the file's."""
-        return self.colours.size != (self.width, self.height)
+        return self.size != (self.width, self.height)
+
+
+def _image(source: Image.Image | Pixels) -> Image.Image:
+    return source if isinstance(source, Image.Image) else Image.fromarray(source)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of its picture before a pixel is decoded; it is within `limits`.
+
+    A JPEG that may be scaled has a `plan`; whether it has all its scans is seen here if it can be.
+    """
+
+    data: bytes
+    image: Image.Image
+    media_type: str
+    limits: Limits
+    turn: int = 1
+    plan: Plan | None = None
+    every_scan: bool = False
+
+    @property
+    def pixels(self) -> int:
+        """How many will be decoded."""
+        width, height = self.image.size if self.plan is None else self.plan.size
+        return width * height
+
+
+def header(
+    data: bytes, limits: Limits = DEFAULT, *, at_least: int | None = None, long_side: int = 0
+) -> Header:
+    """The first half of `decode`, with its arguments and refusals."""
+    media_type = _recognise(data, limits)
+    with _refusals(media_type, limits):
+        image = _open(data, media_type)
+        _check_size(image.size, len(data), limits)
+        if at_least is None or media_type != "image/jpeg":
+            return Header(data, image, media_type, limits)
+        turn = image.getexif().get(ExifTags.Base.Orientation, 1)
+        planned = plan(data, image, scale_for(image.size, at_least, long_side))
+        every_scan = False
+        with suppress(LookupError):  # odd segments: its pixels are tried first
+            every_scan = not why_scans_missing(data)
+        return Header(data, image, media_type, limits, turn, planned, every_scan)
 
 
 def decode(
@@ -133,27 +211,33 @@ def decode(
     shorter side keeps that many pixels and its longer one `long_side`. It is refused as ever;
     other formats come whole.
     """
-    media_type = _recognise(data, limits)
-    with _refusals(media_type, limits):
-        image = _open(data, media_type)
-        _check_size(image.size, len(data), limits)
-        if at_least is None or media_type != "image/jpeg":
-            _load(data, media_type, image)
-            upright = _eight_bit(ImageOps.exif_transpose(image))
-            return Decoded(upright, media_type, *upright.size, _box_of(upright))
-        width, height = image.size
-        turn = image.getexif().get(ExifTags.Base.Orientation, 1)
-        scale = scale_for(image.size, at_least, long_side)
-        small = _scaled(data, image, scale)
-        if turn in _TURNS:
-            small = small.transpose(_TURNS[turn])
-        small = _eight_bit(small)
+    return decoded(header(data, limits, at_least=at_least, long_side=long_side))
+
+
+def decoded(read: Header) -> Decoded:
+    """The second half of `decode`; a header is decoded once."""
+    planned, turn = read.plan, read.turn
+    width, height = read.image.size
+    if planned is None:
+        with _refusals(read.media_type, read.limits):
+            _load(read.data, read.media_type, read.image)
+            upright = eight_bit(ImageOps.exif_transpose(read.image))
+        return Decoded(upright, read.media_type, *upright.size, _box_of(upright))
+    pixels = without_complaint(read.data, planned)
+    small: Image.Image | Pixels
+    if pixels is not None and pixels.ndim > 2 and turn not in _TURNS and read.every_scan:  # noqa: PLR2004 (colours)
+        small, right, bottom = pixels, *planned.size
+    else:
+        with _refusals(read.media_type, read.limits):
+            small = _by_pillow(read, planned.scale, pixels)
+            small = eight_bit(small.transpose(_TURNS[turn]) if turn in _TURNS else small)
+        right, bottom = small.size
     if turn in _ON_THEIR_SIDE:
         width, height = height, width
-    across, down = width / scale, height / scale
-    left = small.width - across if turn in _LEFT_IS_LAST else 0.0
-    top = small.height - down if turn in _TOP_IS_LAST else 0.0
-    return Decoded(small, media_type, width, height, (left, top, left + across, top + down))
+    across, down = width / planned.scale, height / planned.scale
+    left = right - across if turn in _LEFT_IS_LAST else 0.0
+    top = bottom - down if turn in _TOP_IS_LAST else 0.0
+    return Decoded(small, read.media_type, width, height, (left, top, left + across, top + down))
 
 
 def decode_small(data: bytes, limits: Limits = DEFAULT) -> Decoded:
@@ -175,15 +259,14 @@ def _load(data: bytes, media_type: str, image: Image.Image) -> None:
         raise UnreadablePicture("truncated", f"The {media_type} picture is incomplete: {why}.")
 
 
-def _scaled(data: bytes, image: Image.Image, scale: int) -> Image.Image:
-    """An opened JPEG at 1/`scale`, as the file has it; refused like the whole one."""
-    small = without_complaint(data, image, scale)
-    if small is None:
-        _load(data, "image/jpeg", image)
-        return image if scale == 1 else drafted(_open(data, "image/jpeg"), scale)
-    if why := why_scans_missing(data):
+def _by_pillow(read: Header, scale: int, pixels: Pixels | None) -> Image.Image:
+    """A JPEG at 1/`scale`, as the file has it; without `pixels` refused like the whole one."""
+    if pixels is None:
+        _load(read.data, read.media_type, read.image)
+        return read.image if scale == 1 else drafted(_open(read.data, read.media_type), scale)
+    if why := why_scans_missing(read.data):
         raise UnreadablePicture("truncated", f"The image/jpeg picture is incomplete: {why}.")
-    return small
+    return Image.fromarray(pixels)
 
 
 @contextmanager
@@ -200,12 +283,12 @@ def flat_of(picture: Image.Image | Decoded | Flat) -> Flat:
     """What codes and fingerprints look at; a bare picture counts as decoded whole."""
     if isinstance(picture, Flat):
         return picture
-    if isinstance(picture, Decoded):
-        image, size, box = picture.image, (picture.width, picture.height), picture.box
-    else:
-        image, size, box = picture, picture.size, _box_of(picture)
-    colours = flatten(image)
-    return Flat(colours, colours.convert("L"), *size, box)
+    if not isinstance(picture, Decoded):
+        return Flat(flatten(picture), *picture.size, _box_of(picture))
+    source = picture.source
+    if isinstance(source, Image.Image):
+        source = flatten(source)
+    return Flat(source, picture.width, picture.height, picture.box)
 
 
 def _box_of(image: Image.Image) -> Box:
@@ -306,28 +389,3 @@ def _refusals(media_type: str, limits: Limits) -> Iterator[None]:
         raise UnreadablePicture(
             "truncated" if cut else "broken", f"The {media_type} picture does not decode: {said}"
         ) from error
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """RGB or RGBA, whatever the file's pixels were."""
-    if image.mode in ("RGB", "RGBA"):
-        return image.convert("RGBA") if _keyed(image) else image
-    if image.mode.startswith("I"):
-        return _from_16_bit(image)
-    if image.mode == "F":
-        raise UnreadablePicture("unsupported", "Pixels of 32-bit floats are not decoded.")
-    transparent = image.mode in ("LA", "La", "PA", "RGBa") or _keyed(image)
-    return image.convert("RGBA" if transparent else "RGB")
-
-
-def _keyed(image: Image.Image) -> bool:
-    """Whether a colour key or a palette makes pixels transparent."""
-    return image.mode != "RGBA" and "transparency" in image.info
-
-
-def _from_16_bit(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits by its high byte: Pillow's own conversion clips instead of scaling."""
-    values = np.asarray(image).astype(np.int64)
-    if values.size and (values.min() < 0 or values.max() > 0xFFFF):  # noqa: PLR2004 (16 bits)
-        raise UnreadablePicture("unsupported", "Grey of more than 16 bits is not decoded.")
-    return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")

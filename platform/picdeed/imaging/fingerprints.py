@@ -12,6 +12,7 @@ within some two bits.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from picdeed.imaging.decode import Decoded, Flat, flat_of
+from picdeed.imaging.fields import luma_of
 
 ALGORITHM = "phash64+dhash64/2"
 
@@ -27,7 +29,8 @@ _PHASH_SIDE, _FREQUENCIES = 32, 8
 _DHASH_SIZE = (9, 8)
 _LOBES = 3  # of Pillow's Lanczos filter
 
-_Grey = NDArray[np.uint8]
+_Floats = NDArray[np.float32]
+Shrunk = tuple[_Floats, _Floats]  # 32 x 32 and 8 x 9 levels, rounded or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,40 +62,59 @@ class Fingerprint:
 
 def fingerprint(picture: Image.Image | Decoded | Flat) -> Fingerprint:
     """The codes of a decoded picture of any size and mode."""
-    flat = flat_of(picture)
-    square, row = _filtered(flat) if flat.scaled else _resized(flat.grey)
-    return Fingerprint(ALGORITHM, _as_int(_low(square)), _as_int(row[:, 1:] > row[:, :-1]))
+    return fingerprints_from([shrunk(flat_of(picture))])[0]
 
 
-def _low(square: _Grey) -> NDArray[np.bool_]:
-    """pHash's bits (Zauner 2010, as imagehash has them): frequencies above their median."""
+def shrunk(flat: Flat) -> Shrunk:
+    """What a flat picture's codes are made of."""
+    return _filtered(flat) if flat.scaled else _resized(flat.grey)
+
+
+def fingerprints_from(small: Sequence[Shrunk]) -> list[Fingerprint]:
+    """The codes of shrunk pictures; the transforms are done for all together."""
+    if not small:
+        return []
+    squares, rows = (
+        np.rint(np.stack(one)).clip(0, 255).astype(np.uint8) for one in zip(*small, strict=True)
+    )
+    phashes, dhashes = _as_ints(_low(squares)), _as_ints(rows[:, :, 1:] > rows[:, :, :-1])
+    return [Fingerprint(ALGORITHM, *both) for both in zip(phashes, dhashes, strict=True)]
+
+
+def _low(squares: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """pHash's bits (Zauner 2010, as imagehash has them): frequencies above their median.
+
+    bool[n, 64] of uint8[n, 32, 32].
+    """
     from scipy import fftpack
 
-    field = fftpack.dct(fftpack.dct(square, axis=0), axis=1)[:_FREQUENCIES, :_FREQUENCIES]
-    middle = np.sort(field, axis=None)[field.size // 2 - 1 : field.size // 2 + 1]
-    bits: NDArray[np.bool_] = field > middle.mean()
+    down = fftpack.dct(squares, axis=1)[:, :_FREQUENCIES]
+    field = fftpack.dct(down, axis=2)[:, :, :_FREQUENCIES].reshape(len(squares), -1)
+    half = field.shape[1] // 2
+    middle = np.sort(field, axis=1)[:, half - 1 : half + 1].mean(axis=1, keepdims=True)
+    bits: NDArray[np.bool_] = field > middle
     return bits
 
 
-def _resized(grey: Image.Image) -> tuple[_Grey, _Grey]:
-    """uint8[32, 32] and uint8[8, 9], as imagehash shrinks them."""
+def _resized(grey: Image.Image) -> Shrunk:
+    """float32[32, 32] and float32[8, 9], as imagehash shrinks them."""
     sizes = ((_PHASH_SIDE, _PHASH_SIDE), _DHASH_SIZE)
-    square, row = (np.asarray(grey.resize(one, Image.Resampling.LANCZOS)) for one in sizes)
+    square, row = (
+        np.asarray(grey.resize(one, Image.Resampling.LANCZOS), dtype=np.float32) for one in sizes
+    )
     return square, row
 
 
-def _filtered(flat: Flat) -> tuple[_Grey, _Grey]:
-    """The same of a small picture that stands for a larger one."""
+def _filtered(flat: Flat) -> Shrunk:
+    """The same of a small picture that stands for a larger one; not rounded."""
     left, top, right, bottom = flat.box
-    across = _weights(flat.grey.width, left, right, (_PHASH_SIDE, _DHASH_SIZE[0]))
-    down = _weights(flat.grey.height, top, bottom, (_PHASH_SIDE, _DHASH_SIZE[1]))
-    narrow = np.asarray(flat.grey).astype(np.float32) @ across.T
-    small = (
+    across = _weights(flat.size[0], left, right, (_PHASH_SIDE, _DHASH_SIZE[0]))
+    down = _weights(flat.size[1], top, bottom, (_PHASH_SIDE, _DHASH_SIZE[1]))
+    narrow = luma_of(flat) @ across.T
+    return (
         down[:_PHASH_SIDE] @ narrow[:, :_PHASH_SIDE],
         down[_PHASH_SIDE:] @ narrow[:, _PHASH_SIDE:],
     )
-    square, row = (np.rint(one).clip(0, 255).astype(np.uint8) for one in small)
-    return square, row
 
 
 @lru_cache(maxsize=128)  # collections have few sizes; up to 80 KB each
@@ -117,5 +139,7 @@ def _weights(n: int, begin: float, end: float, sizes: tuple[int, int]) -> NDArra
     return weights
 
 
-def _as_int(bits: NDArray[np.bool_]) -> int:
-    return int.from_bytes(np.packbits(bits.reshape(-1)).tobytes(), "big")
+def _as_ints(bits: NDArray[np.bool_]) -> list[int]:
+    """Of 64 bits a picture, the first being the highest."""
+    found: list[int] = np.packbits(bits.reshape(len(bits), -1), axis=1).view(">u8")[:, 0].tolist()
+    return found

@@ -8,6 +8,8 @@ that mean nothing. The pixels are those of Pillow's `draft`, which is the same l
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -41,16 +43,32 @@ def drafted(image: Image.Image, scale: int) -> Image.Image:
     return image
 
 
-def without_complaint(data: bytes, opened: Image.Image, scale: int) -> Image.Image | None:
-    """The picture at 1/`scale`, not turned; None where libjpeg complains or cannot be asked.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a JPEG will be decoded: `size` is its width and height then.
 
-    `opened` is what Pillow read in the header of the same bytes. None is no refusal: some whole
-    files are odd, and CMYK and rare codings are not tried.
+    `colours` is what the strict decoder shall give, None where it cannot be asked.
     """
-    pixels = _strict(data, opened, scale, _COLOURS.get(opened.mode))
-    if pixels is None:
-        return None
-    return Image.fromarray(pixels if opened.mode == "RGB" else pixels[..., 0])
+
+    scale: int
+    size: tuple[int, int]
+    colours: str | None
+
+
+def plan(data: bytes, opened: Image.Image, scale: int) -> Plan:
+    """A plan for 1/`scale`; `opened` is what Pillow read in the header of the same bytes."""
+    size = (-(-opened.width // scale), -(-opened.height // scale))
+    return Plan(scale, size, _COLOURS.get(opened.mode) if _askable(data, opened.size) else None)
+
+
+def without_complaint(data: bytes, planned: Plan) -> NDArray[np.uint8] | None:
+    """uint8[height, width, 3], or without the 3 of a grey picture, not turned.
+
+    None where libjpeg complains or cannot be asked; that is no refusal: some whole files are odd,
+    and CMYK and rare codings are not tried.
+    """
+    pixels = _strict(data, planned)
+    return pixels if pixels is None or planned.colours == "RGB" else pixels[..., 0]
 
 
 def complains(data: bytes, opened: Image.Image) -> bool:
@@ -58,32 +76,42 @@ def complains(data: bytes, opened: Image.Image) -> bool:
 
     Everything is read, and the fewest pixels are made of it.
     """
-    return _strict(data, opened, _SCALES[0], _COLOURS.get(opened.mode) and "GRAY") is None
+    planned = plan(data, opened, _SCALES[0])
+    return _strict(data, replace(planned, colours=planned.colours and "GRAY")) is None
 
 
-def _strict(
-    data: bytes, opened: Image.Image, scale: int, colours: str | None
-) -> NDArray[np.uint8] | None:
-    """uint8[height, width, 1 or 3], or None."""
+def _askable(data: bytes, size: tuple[int, int]) -> bool:
+    """Whether simplejpeg is there, decodes this coding and sees a picture of this size.
+
+    Both have to mean the same picture: the limits were held against Pillow's size.
+    """
     try:
         import simplejpeg
     except ImportError:  # no wheel for this machine: Pillow alone decides, and takes longer
-        return None
-    if colours is None or _frame(data) not in _FRAMES:
-        return None
-    size = opened.size
+        return False
+    if _frame(data) not in _FRAMES:
+        return False
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data)
-        # Both have to mean the same picture: the limits were held against Pillow's size.
-        if (width, height) != size:
-            return None
-        wanted = (-(-width // scale), -(-height // scale))
+    except (ValueError, KeyError, RuntimeError, MemoryError):
+        return False
+    return (width, height) == size
+
+
+def _strict(data: bytes, planned: Plan) -> NDArray[np.uint8] | None:
+    """uint8[height, width, 1 or 3], or None."""
+    if planned.colours is None:
+        return None
+    import simplejpeg
+
+    width, height = planned.size
+    try:
         pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(
-            data, colours, min_width=wanted[0], min_height=wanted[1], strict=True
+            data, planned.colours, min_width=width, min_height=height, strict=True
         )
     except (ValueError, KeyError, RuntimeError, MemoryError):
         return None
-    return pixels if pixels.shape[1::-1] == wanted else None
+    return pixels if pixels.shape[1::-1] == planned.size else None
 
 
 def _frame(data: bytes) -> int | None:
