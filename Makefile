@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check fix bench soak lock clean
+.PHONY: help setup demo test check fix bench teach soak lock clean
 
 help:
 	@echo "make setup   .venv/ with picdeed and everything it needs (demo and test call it)"
@@ -23,6 +23,7 @@ help:
 	@echo "make check   lint, format, types, import layers, docs, licences of what is installed"
 	@echo "make fix     what the linter and the formatter can put right themselves"
 	@echo "make bench   the measurements in benchmarks/, each prints a table"
+	@echo "make teach   the pictures of docs/how-diffusion-works.md, drawn anew and signed"
 	@echo "make soak    slow proofs; some download packages"
 	@echo "make lock    asks for the newest versions and writes requirements.lock"
 	@echo "make clean   removes caches and builds; .venv and registries stay"
@@ -61,6 +62,9 @@ fix: $(READY)
 
 bench: $(READY)
 	@for script in $(wildcard benchmarks/*.py); do echo "== $$script"; $(PY) "$$script" || exit 1; done
+
+teach: $(READY)
+	@$(PY) tools/teach.py $(ARGS)
 
 soak: $(READY)
 	@$(PY) -m pytest -m soak --hypothesis-profile soak $(ARGS)

@@ -30,6 +30,7 @@ PAGES = {
     "Models": [
         st.Page("picdeed_ui/pages/tune.py", title="Fine-tune", url_path="tune"),
         st.Page("picdeed_ui/pages/outputs.py", title="Outputs", url_path="outputs"),
+        st.Page("picdeed_ui/pages/inside.py", title="How it draws", url_path="how-it-draws"),
     ],
     "Proof": [
         st.Page("picdeed_ui/pages/audit.py", title="Audit", url_path="audit"),

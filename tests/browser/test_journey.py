@@ -1,9 +1,9 @@
 """One person's way through the whole dashboard, in a real browser.
 
 register (dry run, then write) -> browse -> one picture -> snapshot, gate, a short fine-tune,
-watched -> the verdict with its clauses -> one drawing, its credential and lineage -> one picture
-is revoked, and the drawing falls with it -> a look-alike is looked at and decided -> audit; then somebody damages the registry behind its
-back, and the page says so.
+watched -> the verdict with its clauses -> one drawing, its credential and lineage -> how the base
+reads a prompt -> one picture is revoked, and the drawing falls with it -> a look-alike is looked at
+and decided -> audit; then somebody damages the registry behind its back, and the page says so.
 """
 
 from __future__ import annotations
@@ -104,6 +104,7 @@ def test_the_whole_way(visit, registry, folder, alike):
     fine_tune(visit)
     rights(visit)
     draw(visit)
+    look_inside(visit)
     revoke(visit)
     copies(visit, alike)
     audit(visit, registry)
@@ -185,6 +186,20 @@ def draw(visit):
     lineage = visit.page.get_by_test_id("stGraphVizChart")
     for word in ("snapshot", "decision", "run", "adapter", "drawing of a key"):
         expect(lineage).to_contain_text(word)
+
+
+def look_inside(visit):
+    visit.turn_to("How it draws")
+    visit.sees("on a blue background")
+    visit.fill("Steps", "2")
+    visit.press("Read along")
+    visit.sees("of the attention")
+    shown = visit.page.locator(".pd-plates img")
+    expect(shown).to_have_count(9)  # the picture, five words, three marks
+    visit.page.wait_for_function(
+        "() => [...document.querySelectorAll('.pd-plates img')].every(i => i.naturalWidth > 0)"
+    )
+    expect(visit.page.locator(".katex").first).to_be_visible()
 
 
 def revoke(visit):

@@ -8,7 +8,8 @@ from safetensors.torch import load_file, save_file
 from picdeed.core.errors import IntegrityError, RunFailed, UsageError
 from picdeed.diffusion.lora import load_adapter, put_on
 from picdeed.diffusion.models import load_base
-from picdeed.diffusion.sample import Sampler, draw, generate, parse_sampler
+from picdeed.diffusion.sample import draw, generate
+from picdeed.diffusion.samplers import Sampler
 
 FEW = {"steps": 3, "threads": 1}
 
@@ -48,9 +49,11 @@ def test_an_adapter_changes_pictures_and_switched_off_leaves_the_base(
 
 
 def test_samplers_agree_about_the_picture(taught_base):
+    """But for the one that throws new noise in at every step."""
     drawn = [
         np.asarray(generate(taught_base, None, ["a"], [4], steps=50, threads=1, sampler=s)[0])
         for s in Sampler
+        if s is not Sampler.EULER_A
     ]
     other = np.asarray(generate(taught_base, None, ["a"], [5], steps=50, threads=1)[0])
     apart = np.abs(drawn[0].astype(int) - other).mean()
@@ -101,10 +104,6 @@ def test_a_request_that_makes_no_sense_is_refused(tiny_base, change, named):
     request = {"prompts": ["a"], "seeds": [1], "threads": 1} | change
     with pytest.raises(UsageError, match=named):
         generate(tiny_base, None, **request)
-
-
-def test_samplers_are_known_by_name_in_any_case():
-    assert parse_sampler("DPM++") is Sampler.DPM
 
 
 def test_progress_is_told_and_torchs_threads_are_given_back(tiny_base):

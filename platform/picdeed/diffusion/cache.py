@@ -23,7 +23,7 @@ from picdeed.diffusion.plan import Trainee
 from picdeed.diffusion.runfolder import write_bytes
 from picdeed.diffusion.tensors import Tensors, read_safetensors, safetensors_bytes
 
-__all__ = ["embed", "forget", "latent_moments", "prompt_embeddings"]
+__all__ = ["embed", "encode", "forget", "latent_moments", "prompt_embeddings"]
 
 _VERSION = 1
 
@@ -44,7 +44,7 @@ def latent_moments(
     missing = [trainee for trainee in trainees if found[trainee.picture] is None]
     for name, picture in pictures_of(dataset_of(missing), base.facts.size):
         views = [picture, picture.flip(-1)] if flip else [picture]
-        moments = torch.stack([_encode(base, view) for view in views])
+        moments = torch.stack([encode(base, view) for view in views])
         _write(paths[name], {"moments": moments})
         found[name] = moments
     return {name: moments for name, moments in found.items() if moments is not None}
@@ -82,7 +82,9 @@ def embed(base: Base, caption: str) -> torch.Tensor:
 
 
 @torch.no_grad()
-def _encode(base: Base, picture: torch.Tensor) -> torch.Tensor:
+def encode(base: Base, picture: torch.Tensor) -> torch.Tensor:
+    """float32 [2, channels, height, width] on the CPU: mean and deviation of a picture
+    [3, size, size] in [-1, 1], scaled as the UNet knows them."""
     known = base.vae.encode(picture[None].to(base.device)).latent_dist
     shift = base.vae.config.shift_factor or 0.0
     scale = base.vae.config.scaling_factor

@@ -7,12 +7,17 @@ seed would give another picture in other company.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
+from diffusers import (
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    UniPCMultistepScheduler,
+)
 from PIL import Image
 
 from picdeed.core.errors import RunFailed, UsageError
@@ -20,31 +25,15 @@ from picdeed.core.events import Progress, silent
 from picdeed.diffusion.devices import quiet, repeatable, threads_for
 from picdeed.diffusion.lora import load_adapter, put_on
 from picdeed.diffusion.models import Base, load_base
-
-
-class Sampler(StrEnum):
-    """The samplers by name; all read the base's own noise schedule."""
-
-    DDIM = "ddim"
-    DPM = "dpm++"
-    EULER = "euler"
-
+from picdeed.diffusion.samplers import Sampler, parse_sampler
 
 _SCHEDULERS: Mapping[Sampler, Any] = {
     Sampler.DDIM: DDIMScheduler,
     Sampler.DPM: DPMSolverMultistepScheduler,
+    Sampler.UNIPC: UniPCMultistepScheduler,
     Sampler.EULER: EulerDiscreteScheduler,
+    Sampler.EULER_A: EulerAncestralDiscreteScheduler,
 }
-
-
-def parse_sampler(name: str) -> Sampler:
-    """A sampler by name; raises UsageError on another one."""
-    try:
-        return Sampler(name.lower())
-    except ValueError as error:
-        raise UsageError(
-            f"There is no sampler {name!r}.", hint=f"Choose from {', '.join(Sampler)}."
-        ) from error
 
 
 def generate(
@@ -114,7 +103,7 @@ def draw(
         ).images
         if not bool(torch.isfinite(values).all()):
             raise RunFailed(f"Seed {seed} gave a picture that is not finite; nothing was kept.")
-        drawn.append(_image(values[0]))
+        drawn.append(image_of(values[0]))
     progress("generate", len(prompts), len(prompts))
     return drawn
 
@@ -138,7 +127,7 @@ def _pipeline(base: Base, sampler: Sampler) -> Any:
     return pipeline
 
 
-def _image(values: torch.Tensor) -> Image.Image:
+def image_of(values: torch.Tensor) -> Image.Image:
     """An RGB image of float [3, height, width] in [0, 1]."""
     whole = (values.float().cpu() * 255).round().clamp(0, 255).to(torch.uint8)
     return Image.fromarray(whole.permute(1, 2, 0).contiguous().numpy())

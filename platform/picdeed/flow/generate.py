@@ -89,8 +89,8 @@ def _resolve(session: Session, subject: str) -> tuple[Adapter | None, Base]:
     return adapter, subjects.require(session, Base, run.base_id)
 
 
-def _require_good(session: Session, adapter: Adapter | None, base: Base) -> None:
-    """Raise Denied, with the revocation's id, when the adapter or its base has fallen."""
+def require_base(session: Session, base: Base) -> None:
+    """Raise Denied, with the revocation's id, when a base has fallen."""
     fallen = revocations.fallen(session, base.id)
     if fallen is not None:
         raise Denied(
@@ -98,6 +98,11 @@ def _require_good(session: Session, adapter: Adapter | None, base: Base) -> None
             hint=f"picdeed lineage {fallen.id[:12]} names the revocation.",
             revocation=fallen.id,
         )
+
+
+def _require_good(session: Session, adapter: Adapter | None, base: Base) -> None:
+    """Raise Denied, with the revocation's id, when the adapter or its base has fallen."""
+    require_base(session, base)
     if adapter is None or adapter.state == Standing.GOOD:
         return
     cause = revocations.touching(session, adapter.id)

@@ -81,7 +81,8 @@ def candidates(
 
 def of_columns(columns: Columns) -> Coded:
     """The arrays as the search takes them; the large ones are not copied."""
-    ids = np.ascontiguousarray(columns.names).view(np.uint8).reshape(len(columns), -1)
+    names = np.ascontiguousarray(columns.names)
+    ids = names.view(np.uint8).reshape(len(columns), names.dtype.itemsize)
     # Eight letters behind the prefix of a content hash.
     tie = np.ascontiguousarray(ids[:, 4:12]).view(">u8").reshape(-1).astype(np.uint64)
     marks = Marks(columns.colours, columns.hashes, columns.shape, tie)
