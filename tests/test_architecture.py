@@ -41,7 +41,7 @@ TOP = {"__init__", "__main__", "testing"}
 STAGES = {
     "init", "ingest", "license", "dedup", "snapshot", "gate", "train", "generate", "credential",
     "verify", "lineage", "audit", "revoke", "signals", "claims", "grants", "approve", "remove",
-    "why", "facts", "watch", "tombstones", "erase",
+    "why", "facts", "watch", "tombstones", "erase", "models",
 }  # fmt: skip
 
 # Which places may import a library at all. A place is a package or one file of it.

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageDraw
 
 from picdeed.registry.session import Registry, open_registry
+
+if TYPE_CHECKING:
+    import torch
 
 CC0 = {"license": "CC0-1.0", "author": "A. Author"}
 
@@ -55,3 +58,91 @@ def tiny_registry(folder: Path) -> Registry:
 
     pipeline.init(folder)
     return open_registry(folder)
+
+
+def tiny_model(folder: Path, *, seed: int = 0, dtype: torch.dtype | None = None) -> Path:
+    """A random base of sprig's classes in diffusers' layout: 32 px pictures, 8x8x4 latents, 100 kB.
+
+    `dtype` None is float32. Needs the `train` extra.
+    """
+    import torch
+    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+    from tokenizers import pre_tokenizers
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    from picdeed.diffusion.devices import quiet
+
+    quiet()
+    dtype, side = dtype or torch.float32, 32
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        vae = AutoencoderKL(
+            block_out_channels=(8, 8, 16),
+            down_block_types=("DownEncoderBlock2D",) * 3,
+            up_block_types=("UpDecoderBlock2D",) * 3,
+            layers_per_block=1,
+            latent_channels=4,
+            norm_num_groups=4,
+            mid_block_add_attention=False,
+            sample_size=side,
+            scaling_factor=1.0,
+        )
+        unet = UNet2DConditionModel(
+            sample_size=side // 4,
+            in_channels=4,
+            out_channels=4,
+            block_out_channels=(16, 32),
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            layers_per_block=1,
+            cross_attention_dim=16,
+            attention_head_dim=2,
+            norm_num_groups=4,
+        )
+        text = CLIPTextModel(
+            CLIPTextConfig(
+                vocab_size=514,
+                hidden_size=16,
+                intermediate_size=32,
+                num_hidden_layers=1,
+                num_attention_heads=2,
+                max_position_embeddings=16,
+                projection_dim=16,
+                bos_token_id=0,
+                eos_token_id=1,
+                pad_token_id=1,
+            )
+        )
+    with torch.no_grad():
+        # A random encoder is nearly constant and wide open: spread its means, close its posterior.
+        vae.quant_conv.weight[:4] *= 6
+        vae.quant_conv.weight[4:] = 0
+        vae.quant_conv.bias[4:] = -8
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    pieces = ["<|startoftext|>", "<|endoftext|>", *letters, *(x + "</w>" for x in letters)]
+    tokenizer = CLIPTokenizer(
+        vocab={piece: n for n, piece in enumerate(pieces)}, merges=[], model_max_length=16
+    )
+    scheduler = DDIMScheduler(
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        timestep_spacing="trailing",
+        rescale_betas_zero_snr=True,
+        clip_sample=False,
+        steps_offset=1,
+    )
+    vae.to(dtype).save_pretrained(folder / "vae")
+    unet.to(dtype).save_pretrained(folder / "unet")
+    text.to(dtype).save_pretrained(folder / "text_encoder")
+    tokenizer.save_pretrained(folder / "tokenizer")
+    scheduler.save_pretrained(folder / "scheduler")
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "vae": ["diffusers", "AutoencoderKL"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "scheduler": ["diffusers", "DDIMScheduler"],
+    }
+    (folder / "model_index.json").write_text(json.dumps(index))
+    return folder

@@ -10,6 +10,7 @@ from picdeed.core.events import Event, Progress, silent
 STAGES = {
     "init", "ingest", "signals", "claims", "grants", "license", "dedup", "snapshot", "gate",
     "approve", "remove", "train", "generate", "credential", "revoke", "tombstones", "erase", "facts", "watch",
+    "models",
 }  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -10,10 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from PIL import Image, ImageDraw
-from tokenizers import pre_tokenizers
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from picdeed.core.ids import make_id, sha256
 from picdeed.diffusion.cache import latent_moments, prompt_embeddings
@@ -23,6 +19,7 @@ from picdeed.diffusion.objective import Objective
 from picdeed.diffusion.plan import Groups, RunPlan, Trainee
 from picdeed.diffusion.recipe import Recipe
 from picdeed.diffusion.train import train
+from picdeed.testing import tiny_model
 
 SIDE = 32
 TINY = {
@@ -34,82 +31,6 @@ TINY = {
     "learning_rate": 0.01,
     "warmup_steps": 2,
 }
-
-
-def write_tiny_base(folder: Path, *, seed: int = 0, dtype: torch.dtype = torch.float32) -> Path:
-    """A random base in diffusers' layout: 32 px pictures, 8x8x4 latents, 100 kB."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        vae = AutoencoderKL(
-            block_out_channels=(8, 8, 16),
-            down_block_types=("DownEncoderBlock2D",) * 3,
-            up_block_types=("UpDecoderBlock2D",) * 3,
-            layers_per_block=1,
-            latent_channels=4,
-            norm_num_groups=4,
-            mid_block_add_attention=False,
-            sample_size=SIDE,
-            scaling_factor=1.0,
-        )
-        unet = UNet2DConditionModel(
-            sample_size=SIDE // 4,
-            in_channels=4,
-            out_channels=4,
-            block_out_channels=(16, 32),
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            layers_per_block=1,
-            cross_attention_dim=16,
-            attention_head_dim=2,
-            norm_num_groups=4,
-        )
-        text = CLIPTextModel(
-            CLIPTextConfig(
-                vocab_size=514,
-                hidden_size=16,
-                intermediate_size=32,
-                num_hidden_layers=1,
-                num_attention_heads=2,
-                max_position_embeddings=16,
-                projection_dim=16,
-                bos_token_id=0,
-                eos_token_id=1,
-                pad_token_id=1,
-            )
-        )
-    with torch.no_grad():
-        # A random encoder is nearly constant and wide open: spread its means, close its posterior.
-        vae.quant_conv.weight[:4] *= 6
-        vae.quant_conv.weight[4:] = 0
-        vae.quant_conv.bias[4:] = -8
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    pieces = ["<|startoftext|>", "<|endoftext|>", *letters, *(x + "</w>" for x in letters)]
-    tokenizer = CLIPTokenizer(
-        vocab={piece: n for n, piece in enumerate(pieces)}, merges=[], model_max_length=16
-    )
-    scheduler = DDIMScheduler(
-        beta_schedule="squaredcos_cap_v2",
-        prediction_type="v_prediction",
-        timestep_spacing="trailing",
-        rescale_betas_zero_snr=True,
-        clip_sample=False,
-        steps_offset=1,
-    )
-    vae.to(dtype).save_pretrained(folder / "vae")
-    unet.to(dtype).save_pretrained(folder / "unet")
-    text.to(dtype).save_pretrained(folder / "text_encoder")
-    tokenizer.save_pretrained(folder / "tokenizer")
-    scheduler.save_pretrained(folder / "scheduler")
-    index = {
-        "_class_name": "StableDiffusionPipeline",
-        "vae": ["diffusers", "AutoencoderKL"],
-        "unet": ["diffusers", "UNet2DConditionModel"],
-        "text_encoder": ["transformers", "CLIPTextModel"],
-        "tokenizer": ["transformers", "CLIPTokenizer"],
-        "scheduler": ["diffusers", "DDIMScheduler"],
-    }
-    (folder / "model_index.json").write_text(json.dumps(index))
-    return folder
 
 
 def trainee(folder: Path, image: Image.Image, caption: str, kind: str = "png") -> Trainee:
@@ -204,14 +125,14 @@ def teach(folder: Path, pictures: list[Trainee], cache: Path, steps: int = 100) 
 @pytest.fixture(scope="session")
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random weights. Shared and therefore never written to."""
-    return write_tiny_base(tmp_path_factory.mktemp("base") / "tiny")
+    return tiny_model(tmp_path_factory.mktemp("base") / "tiny")
 
 
 @pytest.fixture(scope="session")
 def taught_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny base that knows coloured discs. Shared and therefore never written to."""
     folder = tmp_path_factory.mktemp("taught")
-    base = write_tiny_base(folder / "tiny")
+    base = tiny_model(folder / "tiny")
     teach(base, colour_pictures(folder / "blobs", 24), folder / "cache")
     return base
 
@@ -240,7 +161,7 @@ def save_picture(tmp_path: Path) -> Callable[..., Trainee]:
 
 @pytest.fixture
 def make_base() -> Callable[..., Path]:
-    return write_tiny_base
+    return tiny_model
 
 
 @pytest.fixture

@@ -115,6 +115,12 @@ def test_wrong_missing_and_surplus_tensors_are_refused_by_name(own_base):
         ("unet/config.json", {"norm_num_groups": 5}, "unet"),
         ("vae/config.json", {"latent_channels": 8}, "vae"),
         ("text_encoder/config.json", {"hidden_size": "wide"}, "text_encoder"),
+        ("text_encoder/config.json", {"num_attention_heads": 0}, "text_encoder"),
+        ("unet/config.json", {"norm_num_groups": 0}, "unet"),
+        ("vae/config.json", {"block_out_channels": []}, "vae"),
+        ("vae/config.json", {"scaling_factor": float("inf")}, "vae.config"),
+        ("scheduler/scheduler_config.json", {"beta_end": float("nan")}, "scheduler_config"),
+        ("scheduler/scheduler_config.json", {"steps_offset": 2**60}, "scheduler_config"),
     ],
 )
 def test_a_config_that_does_not_fit_is_refused(own_base, file, changes, named):
@@ -127,6 +133,12 @@ def test_a_config_that_does_not_fit_is_refused(own_base, file, changes, named):
 def test_a_config_that_is_no_json_object_is_refused(own_base, text):
     (own_base / "vae" / "config.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(UsageError, match=r"config\.json"):
+        check_base(own_base)
+
+
+def test_a_tokenizer_that_is_no_json_object_is_refused(own_base):
+    (own_base / "tokenizer" / "tokenizer.json").write_text("{")
+    with pytest.raises(UsageError, match=r"tokenizer\.json"):
         check_base(own_base)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from picdeed.flow import pipeline
 from picdeed.registry.session import Registry, open_registry
-from picdeed.testing import tiny_pictures, tiny_registry
+from picdeed.testing import tiny_model, tiny_pictures, tiny_registry
 
 DATASET = "drawings"
 
@@ -34,3 +35,22 @@ def filled(filled_once: Path, tmp_path: Path) -> Registry:
     """A registry that holds eight CC0 drawings in the dataset `drawings`."""
     shutil.copytree(filled_once / "registry", tmp_path / "registry")
     return open_registry(tmp_path / "registry")
+
+
+@pytest.fixture(scope="session")
+def tiny_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shared and therefore never written to."""
+    return tiny_model(tmp_path_factory.mktemp("bases") / "tiny")
+
+
+@pytest.fixture
+def make_model(tiny_once: Path, tmp_path: Path) -> Callable[..., Path]:
+    """`make_model("name", **{"README.md": "..."})`: a tiny base's folder with these files in it."""
+
+    def made(name: str = "my-style", **files: str) -> Path:
+        folder = Path(shutil.copytree(tiny_once, tmp_path / "bases" / name))
+        for file, text in files.items():
+            (folder / file).write_text(text)
+        return folder
+
+    return made

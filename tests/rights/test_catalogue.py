@@ -9,6 +9,7 @@ from picdeed.core.resources import bundled
 from picdeed.rights.catalogue import load_catalogue
 from picdeed.rights.claims import ClaimSource, license_claim
 from picdeed.rights.decide import conclude
+from picdeed.rights.expression import parse_license
 from picdeed.rights.terms import Condition, Rule
 from picdeed.rights.verdict import Certainty, Use, Verdict
 
@@ -200,3 +201,50 @@ def test_sprig_is_the_apache_row(catalogue):
     assert [effect.value[0:2] for effect in effects] == ["AL", "DU", "DU", "AL", "AL"]
     assert base.license == "Apache-2.0"
     assert "MIT" in base.terms.duties["notice"]
+
+
+def test_terms_follow_the_licence_and_no_name(catalogue):
+    for base in catalogue.bases.values():
+        found = catalogue.under(base.license)
+        assert (found.name, found.license) == (base.license, base.license)
+        assert found.terms.id == base.license
+        assert {use: rule.effect for use, rule in found.terms.rules.items()} == {
+            use: rule.effect for use, rule in base.terms.rules.items()
+        }
+    # three files speak of Apache-2.0; the one that is named as it is speaks for everybody's base
+    assert "sprig" not in catalogue.under("Apache-2.0").terms.duties["notice"]
+    assert "sprig" in catalogue.base("sprig").terms.duties["notice"]
+
+
+@pytest.mark.parametrize(
+    ("license_id", "said"),
+    [
+        ("NOASSERTION", "no licence is on record"),
+        ("MIT", "no file in configs/models"),  # for pictures there are rules, for weights none
+        ("Apache-2.0 OR MIT", "no file in configs/models"),
+        ("sdxl", "no file in configs/models"),
+        ("", "no file in configs/models"),
+    ],
+)
+def test_weights_under_a_licence_that_nobody_described_permit_nothing(catalogue, license_id, said):
+    terms = catalogue.under(license_id).terms
+    assert terms.id == license_id
+    for use in Use:
+        for commercial in (True, False):
+            rule = terms.rule(use, commercial=commercial)
+            assert rule.effect is Verdict.DENY
+            assert said in rule.clause
+
+
+def test_two_files_about_one_licence_need_one_that_speaks_for_all(tmp_path):
+    shutil.copytree(bundled("configs"), tmp_path / "configs")
+    models = tmp_path / "configs" / "models"
+    (models / "apache-2.0.toml").unlink()
+    with pytest.raises(PicdeedError, match=r"several files describe Apache-2\.0"):
+        load_catalogue(tmp_path / "configs")
+
+
+def test_short_names_settle_nothing(catalogue):
+    tags = {tag: base.license for base in catalogue.bases.values() for tag in base.tags}
+    assert {"openrail", "openrail++", "stabilityai-ai-community"} <= set(tags)
+    assert not [tag for tag in tags if parse_license(tag, catalogue.aliases).expression]

@@ -1,4 +1,4 @@
-"""Commands that look: verify, lineage, audit, runs, models."""
+"""Commands that look: verify, lineage, audit, runs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ import typer
 from picdeed.cli.app import FLOW, LOOK, Call, app, command
 from picdeed.cli.show import print_document, say, table
 from picdeed.cli.stages import show_run
-from picdeed.core.errors import NotARegistry, UsageError
+from picdeed.core.errors import NotARegistry
 
 runs_app = typer.Typer(no_args_is_help=True, help="Fine-tunes: list, show, logs, cancel, resume.")
 app.add_typer(runs_app, name="runs", rich_help_panel=LOOK)
-models_app = typer.Typer(no_args_is_help=True, help="Base models and their deeds.")
-app.add_typer(models_app, name="models", rich_help_panel=LOOK)
 
 
 @command(panel=FLOW)
@@ -171,38 +169,3 @@ def runs_resume(
     with call.progress() as progress:
         done = pipeline.resume(opened, run, launch.foreground, progress=progress)
     show_run("runs", done, as_json=call.as_json)
-
-
-@command("list", group=models_app)
-def models_list(
-    call: Call,
-) -> None:
-    """Every base of the registry."""
-    from picdeed.flow import pipeline
-
-    found = pipeline.bases_of(call.open())
-    if call.as_json:
-        print_document("models", {"models": found})
-        return
-    rows = [(one["name"], one["license"], one["id"][:16]) for one in found]
-    table("Bases", ("name", "licence", "id"), rows)
-
-
-@command("show", group=models_app)
-def models_show(
-    call: Call,
-    name: str,
-) -> None:
-    """A base's deed: hash, licence, and what it was trained on."""
-    from picdeed.flow import pipeline
-
-    opened = call.open()
-    found = [one for one in pipeline.bases_of(opened) if name in (one["name"], one["id"])]
-    if not found:
-        raise UsageError(f"No base is called {name!r}.", hint="picdeed models list")
-    if call.as_json:
-        print_document("models", found[0])
-        return
-    say(f"{found[0]['name']}  {found[0]['license']}  sha256 {found[0]['sha256']}", "bold")
-    for key, value in (found[0]["deed"] or {}).items():
-        say(f"  {key}: {value if not isinstance(value, dict | list) else '...'}")

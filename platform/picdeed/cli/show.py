@@ -89,6 +89,20 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     Console().print(grid)
 
 
+def sheet(rows: Sequence[tuple[str, str]]) -> None:
+    """Labels and what they say, one below the other; long texts keep to their own column."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, text in rows:
+        grid.add_row(Text(f"  {label}", style="dim"), Text(text))
+    Console().print(grid)
+
+
 def reasons(rows: Sequence[Mapping[str, Any]]) -> None:
     """Why, strictest first: two lines a rule, so that the clause has the whole width."""
     from rich.console import Console

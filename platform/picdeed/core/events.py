@@ -36,6 +36,9 @@ class Event(StrEnum):
     ERASE_DONE = "erase.done"
     FACTS_ADDED = "facts.added"
     WATCH_SEEN = "watch.seen"
+    MODELS_ADDED = "models.added"
+    MODELS_MOVED = "models.moved"
+    MODELS_TOLD = "models.told"
 
 
 class Progress(Protocol):

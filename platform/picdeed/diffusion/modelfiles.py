@@ -18,7 +18,15 @@ from picdeed.diffusion.tensors import Tensors, read_safetensors
 _CODE = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".py", ".so"})
 
 # What transformers raises on a config that describes nothing, and torch on weights that do not fit.
-WRONG = (ValueError, TypeError, KeyError, AttributeError, RuntimeError, StrictDataclassError)
+WRONG = (
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    StrictDataclassError,
+)
 
 
 def refuse_code(folder: Path, what: str) -> None:

@@ -16,7 +16,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from picdeed.core.errors import IntegrityError, UsageError
-from picdeed.core.ids import hash_json, sha256_file
+from picdeed.core.ids import canonical_json, hash_json, sha256_file
 from picdeed.diffusion.devices import pick_device, quiet
 from picdeed.diffusion.modelfiles import WRONG, part_tensors, plain, read_json, refuse_code
 from picdeed.diffusion.tensors import Tensors, tensors_hash
@@ -117,7 +117,8 @@ def load_base(
         raise IntegrityError(
             f"The base {folder} is not the one that was recorded: its tensors hash to "
             f"{facts.sha256}, recorded is {expect}. Nothing was started.",
-            hint="Restore the base's files, or add it under another name.",
+            hint="Restore the base's files, or picdeed models add FOLDER --name NAME: other "
+            "weights are another base.",
         )
     where = device or pick_device()
     quiet()
@@ -138,11 +139,21 @@ def load_base(
 
 def _require_folder(folder: Path) -> None:
     if not folder.is_dir():
-        raise UsageError(f"There is no base in {folder}.", hint="picdeed models list shows them.")
+        raise UsageError(
+            f"There is no base in {folder}.",
+            hint="If it was moved, picdeed models add FOLDER records where it lies now; picdeed "
+            "models list shows them all.",
+        )
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return read_json(path, "base")
+    """A config that can be hashed: Python reads infinities and longer numbers than JSON has."""
+    value = read_json(path, "base")
+    try:
+        canonical_json(value)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} holds what no JSON holds: {error}.") from error
+    return value
 
 
 def _tokenizer_hash(folder: Path) -> str:
@@ -151,6 +162,9 @@ def _tokenizer_hash(folder: Path) -> str:
     present = [path for path in files if path.is_file()]
     if not present or (files[0] not in present and len(present) < 2):
         raise UsageError(f"The base lacks {files[0]}.")
+    for path in present:
+        if path.suffix == ".json":
+            read_json(path, "base")
     return hash_json([[path.name, sha256_file(path)] for path in present])
 
 
@@ -196,6 +210,8 @@ def _check_fit(folder: Path, configs: Mapping[str, Mapping[str, Any]]) -> None:
             raise UsageError(f"{folder}/{what} is {ours}, the part it must fit has {theirs}.")
     if not isinstance(unet.get("sample_size"), int):
         raise UsageError(f"{folder}/unet/config.json: sample_size is no whole number.")
+    if not isinstance(vae.get("block_out_channels"), list):
+        raise UsageError(f"{folder}/vae/config.json: block_out_channels is no list.")
 
 
 def _factor(vae: Mapping[str, Any]) -> int:

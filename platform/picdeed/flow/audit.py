@@ -17,7 +17,7 @@ from picdeed.core.events import Progress, silent
 from picdeed.core.ids import sha256_file
 from picdeed.credentials.trust import Trust
 from picdeed.credentials.verify import Integrity, verify
-from picdeed.flow.basefiles import folder_of
+from picdeed.flow.basefiles import folder_of, is_own
 from picdeed.registry import (
     bases,
     lineage,
@@ -136,10 +136,14 @@ def _bases(registry: Registry, scope: frozenset[str] | None) -> Iterator[Problem
     with registry.read() as session:
         rows = [row for row in bases.all_bases(session) if scope is None or row.id in scope]
     for row in rows:
-        if not row.path or not folder_of(registry, row).is_dir():
+        folder = folder_of(registry, row)
+        if not row.path or not folder.is_dir():
+            if not is_own(row):
+                said = f"its folder {folder} is gone: picdeed models add FOLDER, where it lies now"
+                yield Problem(row.id, "base-missing", said)
             continue  # training from nothing, or an embedded base of an earlier release
         try:
-            found = check_base(folder_of(registry, row)).sha256
+            found = check_base(folder).sha256
         except PicdeedError as error:
             yield Problem(row.id, "base-unreadable", error.message)
             continue

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from picdeed.flow.standing import claims_of, grant_of, group_of
+from picdeed.flow.standing import claims_of, grant_of, group_of, terms_of
 from picdeed.registry import (
     claims,
     conclusions,
@@ -65,7 +65,7 @@ class _Case:
 
     still: tuple[Group, ...]
     dated: tuple[_Dated, ...]
-    base: str
+    base: Base
     base_grants: tuple[Grant, ...]
 
     def moments(self) -> set[str]:
@@ -133,7 +133,7 @@ def _case(session: Session, snapshot: str, base: str, known_at: str) -> _Case:
     model = subjects.require(session, Base, base)
     about_base = grants.covering(session, [base]).get(base, ())
     contracts = _contracts([(row, True) for row, _ in about_base], known_at)
-    return _Case(tuple(groups), tuple(dated), model.name, contracts)
+    return _Case(tuple(groups), tuple(dated), model, contracts)
 
 
 def _untimed(rows: Sequence[claims.PictureClaim]) -> tuple[Claim, ...]:
@@ -179,7 +179,7 @@ def _verdicts(
         facts=tuple(sorted(facts.known_on(session, at, recorded_until=known_at).items())),
         base_held=hold([one for one in case.base_grants if one.holds(at)], contested=False),
     )
-    terms = catalogue.base(case.base)
+    terms = terms_of(catalogue, case.base)
     verdicts: dict[Use, str] = {}
     for use in ADAPTER_USES:
         decision = decide(together, terms, replace(asked, uses=(use,)), catalogue)

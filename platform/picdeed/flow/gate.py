@@ -16,8 +16,8 @@ from picdeed.core.events import Event
 from picdeed.core.ids import hash_json
 from picdeed.core.moments import later
 from picdeed.flow.decided import Gated, told
-from picdeed.flow.standing import facts_on, grant_of, group_of
-from picdeed.registry import conclusions, decisions, facts, grants, ledger, rollups, subjects
+from picdeed.flow.standing import contracts_over, facts_on, group_of, terms_of
+from picdeed.registry import conclusions, decisions, facts, ledger, rollups, subjects
 from picdeed.registry.bases import Base
 from picdeed.registry.decisions import Decision
 from picdeed.registry.pictures import PictureState
@@ -68,7 +68,7 @@ def gate(
         now = utc_now()
         asked = Question(in_order(uses), profile, commercial)
         case = _case(session, frozen, model, asked, now)
-        terms = catalogue.base(model.name)
+        terms = terms_of(catalogue, model)
         earlier = decisions.with_inputs(session, case.inputs_hash, catalogue.policy_hash)
         if earlier and earlier[0].valid_until > now:
             row = earlier[0]
@@ -103,8 +103,7 @@ def gate(
 def _case(session: Session, frozen: Snapshot, model: Base, asked: Question, now: str) -> _Case:
     known = rollups.counts(session, frozen.id)
     answers = conclusions.standings(session, {one for one, _, _ in known.pictures if one})
-    covering = grants.covering(session, [model.id]).get(model.id, [])
-    contracts = [grant_of(row, now, matched=True) for row, _ in covering]
+    contracts = contracts_over(session, model.id, now)
     question = replace(
         asked,
         facts=facts_on(session, now),

@@ -19,7 +19,7 @@ from picdeed.core.resources import bundled
 from picdeed.diffusion.plan import NOTICES
 from picdeed.diffusion.recipe import Recipe, recipe_from
 from picdeed.diffusion.runfolder import read_json
-from picdeed.flow.basefiles import folder_of
+from picdeed.flow.basefiles import folder_of, is_own, recorded_of
 from picdeed.flow.parting import parted
 from picdeed.registry import (
     claims,
@@ -125,7 +125,8 @@ def notices_of(
             parts.append(_part(registry, session, frozen, run, now, held_out=held_out))
         rows = [subjects.require(session, Base, name) for name in sorted(models)]
     found = Notices(tuple(parts), tuple(_base(registry, row) for row in rows))
-    texts = shipped_texts(wording.due_terms(found, catalogue))
+    due = wording.due_terms(found, catalogue)
+    texts = {**kept_texts(registry, rows, due), **shipped_texts(due)}
     text = wording.as_text(found, catalogue, texts).encode()
     return Noticed(text, registry.blobs.put(text), found, catalogue, texts)
 
@@ -143,6 +144,22 @@ def shipped_texts(wanted: Mapping[str, Terms]) -> dict[str, str]:
                 hint="Install picdeed again; nothing was written.",
             )
         found[name] = text
+    return found
+
+
+def kept_texts(
+    registry: Registry, rows: Iterable[Base], wanted: Mapping[str, Terms]
+) -> dict[str, str]:
+    """Licence texts that came with a base and are, word for word, those that must go along."""
+    found = {}
+    for row in rows:
+        for fact in recorded_of(row).get("license_facts", ()):
+            terms = wanted.get(fact["license"] or "")
+            if terms is None or fact["sha256"] is None or not terms.text_sha256:
+                continue
+            text = registry.blobs.read(fact["sha256"]).decode("utf-8", "backslashreplace")
+            if text_digest(text) == terms.text_sha256:
+                found[terms.id] = text
     return found
 
 
@@ -306,10 +323,13 @@ def side_of(folder: Path) -> int | None:
 
 
 def _base(registry: Registry, row: Base) -> BaseNotice:
-    """A base and the NOTICE in its folder."""
+    """A base and its NOTICE: as kept when it was added, or in the folder of one of ours."""
     path = folder_of(registry, row) / "NOTICE"
+    kept = recorded_of(row).get("notice_sha256")
     notice = None
-    if row.path and path.is_file():
+    if kept is not None:
+        notice = registry.blobs.read(kept).decode("utf-8", "backslashreplace")
+    elif is_own(row) and row.path and path.is_file():
         if path.stat().st_size > LONGEST_NOTICE:
             raise UsageError(
                 f"{path} is longer than {LONGEST_NOTICE >> 20} MiB; no notices were written.",

@@ -6,7 +6,7 @@ from typing import Any
 
 from picdeed.credentials.keys import Identity, load_identity
 from picdeed.credentials.trust import Trust
-from picdeed.flow.basefiles import folder_of
+from picdeed.flow.basefiles import deed_of, folder_of
 from picdeed.registry import bases, datasets, subjects
 from picdeed.registry.lineage import Graph, graph
 from picdeed.registry.session import Registry
@@ -24,7 +24,7 @@ def graph_of(registry: Registry, subject: str, depth: int | None = None) -> Grap
 
 
 def bases_of(registry: Registry) -> list[dict[str, Any]]:
-    """Every base with its deed."""
+    """Every base with its deed, None where it has none."""
     with registry.read() as session:
         rows = bases.all_bases(session)
     return [
@@ -34,7 +34,7 @@ def bases_of(registry: Registry) -> list[dict[str, Any]]:
             "license": row.license,
             "sha256": row.sha256,
             "path": folder_of(registry, row),
-            "deed": row.deed,
+            "deed": deed_of(row),
         }
         for row in rows
     ]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from picdeed.flow.basefiles import is_own
 from picdeed.registry import facts, grants
+from picdeed.registry.bases import Base
 from picdeed.registry.claims import PictureClaim
 from picdeed.registry.conclusions import Standing
 from picdeed.registry.session import Session
+from picdeed.rights.catalogue import Catalogue
 from picdeed.rights.claims import Claim
 from picdeed.rights.decide import Group
 from picdeed.rights.grants import Grant, Held
+from picdeed.rights.terms import BaseTerms
 from picdeed.rights.verdict import Reason, Use
 
 
@@ -47,6 +51,12 @@ def grant_of(row: grants.Grant, now: str, *, matched: bool) -> Grant:
     )
 
 
+def contracts_over(session: Session, base: str, now: str) -> list[Grant]:
+    """Contracts about a base (a whole id), in force or not, as known at a moment."""
+    covering = grants.covering(session, [base]).get(base, [])
+    return [grant_of(row, now, matched=True) for row, _ in covering]
+
+
 def group_of(row: Standing, size: int = 1, *, revoked: bool = False) -> Group:
     """Pictures that stand as this answer says."""
     return Group(
@@ -58,6 +68,18 @@ def group_of(row: Standing, size: int = 1, *, revoked: bool = False) -> Group:
         tuple(Held.from_json(held) for held in row.grants),
         row.checked,
     )
+
+
+def terms_of(catalogue: Catalogue, base: Base) -> BaseTerms:
+    """Under which terms a base comes: those of the licence on record, whatever it is called.
+
+    Only what comes with picdeed may have a file of its own, which words the duties of that one
+    base; a user may call anything "sprig" or "sdxl".
+    """
+    own = catalogue.bases.get(base.name) if is_own(base) else None
+    if own is not None and own.license == base.license:
+        return own
+    return catalogue.under(base.license)
 
 
 def facts_on(session: Session, now: str) -> tuple[tuple[str, str], ...]:

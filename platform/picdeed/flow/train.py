@@ -18,7 +18,7 @@ from picdeed.core.ids import hash_json, sha256_file
 from picdeed.diffusion.plan import SCHEMA, RunPlan, Trainee
 from picdeed.diffusion.recipe import Recipe, recipe_from
 from picdeed.diffusion.runfolder import Stopped, forget_stop, is_running, read_json
-from picdeed.flow.basefiles import folder_of
+from picdeed.flow.basefiles import require_folder
 from picdeed.flow.decided import require_open, told
 from picdeed.flow.notices import fix_for_run
 from picdeed.flow.parting import Leak, leaks, parted
@@ -122,6 +122,7 @@ def _write_plan(registry: Registry, run: str) -> Path:
     with registry.read() as session:
         row = subjects.require(session, Run, run)
         base = subjects.require(session, Base, row.base_id)
+        at = require_folder(registry, base)
         frozen = subjects.require(session, Snapshot, row.snapshot_id)
         members = snapshots.members(session, frozen.id)
         names = [member.picture_id for member in members]
@@ -140,7 +141,7 @@ def _write_plan(registry: Registry, run: str) -> Path:
     RunPlan(
         schema=SCHEMA,
         run=row.id,
-        base=str(folder_of(registry, base)),
+        base=str(at),
         base_sha256=base.sha256,
         recipe=recipe,
         seed=row.seed,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from picdeed.core.errors import PicdeedError, UsageError
 from picdeed.core.ids import hash_json, sha256
-from picdeed.rights.expression import spelling
+from picdeed.rights.expression import NOASSERTION, spelling
 from picdeed.rights.terms import BaseTerms, Condition, Profile, Rule, Terms
 from picdeed.rights.verdict import Certainty, Use, Verdict
 
@@ -29,7 +29,7 @@ _TERMS_KEYS = frozenset(
     | {"release-as", "release-clause"}
     | {"text-sha256", "text-source", "text-file", "text-shipped", "text-reason"}
 )
-_BASE_KEYS = (_TERMS_KEYS - {"id", "family"}) | {"names", "title", "license"}
+_BASE_KEYS = (_TERMS_KEYS - {"id", "family"}) | {"names", "tags", "title", "license"}
 _PROFILE_KEYS = frozenset(
     {"name", "title", "reviewed-by-lawyer", "contested", "not-checked", "no-license"}
 )
@@ -52,6 +52,30 @@ class Catalogue:
         """A base model's terms; one that nobody described permits nothing."""
         unknown = Terms(name, f"{name}: no such file in configs/models", "", "", {})
         return self.bases.get(name, BaseTerms(name, "NOASSERTION", unknown))
+
+    def under(self, license_id: str) -> BaseTerms:
+        """The terms of any base model whose weights stand under this licence, whatever its name.
+
+        Where several files describe a licence, the one that is named as the licence is speaks for
+        all; the others word the duties of single models. A licence that no file in configs/models
+        describes permits nothing, though pictures may stand under it.
+        """
+        found = [base for base in self.bases.values() if base.license == license_id]
+        for base in sorted(found, key=lambda base: spelling(base.name) != spelling(license_id)):
+            return BaseTerms(license_id, license_id, base.terms)
+        known = self.licenses.get(license_id)
+        said = f"no file in configs/models says what {license_id} means for weights: not permitted"
+        if license_id == NOASSERTION:
+            said = "no licence is on record for these weights: not permitted"
+        silent = Rule(Verdict.DENY, Certainty.UNSTATED, said)
+        terms = Terms(
+            id=license_id,
+            name=known.name if known else license_id,
+            family="base",
+            url=known.url if known else "",
+            rules=MappingProxyType(dict.fromkeys(Use, silent)),
+        )
+        return BaseTerms(license_id, license_id, terms)
 
     def profile(self, name: str) -> Profile:
         """Raises UsageError when there is no such profile."""
@@ -91,6 +115,8 @@ def load_catalogue(folder: Path) -> Catalogue:
         raise PicdeedError(
             f"{folder} holds no licence rules.", hint="Name the folder that holds licenses/."
         )
+    with _naming("models"):
+        _one_voice(bases)
     with _naming("licenses/aliases.toml"):
         aliases = _aliases(licenses, {base.license for base in bases.values()}, spellings)
     return Catalogue(
@@ -231,7 +257,7 @@ def _bases(content: Mapping[str, Any], licenses: Mapping[str, Terms]) -> list[Ba
     if not names or "None" in names or ("names" in content and "name" in content):
         raise ValueError("either name or names, and at least one")
     license_id = str(content["license"])
-    table = {key: content[key] for key in content if key not in ("names", "title", "license")}
+    table = {key: content[key] for key in content if key in _TERMS_KEYS - {"id", "name", "family"}}
     said = {"id": license_id, "family": "base", "name": content.get("title", names[0])}
     terms = _terms(table | said, None)
     shared = licenses.get(license_id)
@@ -242,7 +268,21 @@ def _bases(content: Mapping[str, Any], licenses: Mapping[str, Terms]) -> list[Ba
             text_source=shared.text_source,
             text_file=shared.text_file,
         )
-    return [BaseTerms(name, license_id, terms) for name in names]
+    tags = tuple(str(tag) for tag in content.get("tags", ()))
+    return [BaseTerms(name, license_id, terms, tags) for name in names]
+
+
+def _one_voice(bases: Mapping[str, BaseTerms]) -> None:
+    """Of several files about one licence, one must be named as the licence is: it speaks for all
+    bases under it (`Catalogue.under`).
+    """
+    files: dict[str, set[int]] = {}
+    for base in bases.values():  # the names of one file share its terms
+        files.setdefault(base.license, set()).add(id(base.terms))
+    named = {b.license for b in bases.values() if spelling(b.name) == spelling(b.license)}
+    for license_id, told in files.items():
+        if len(told) > 1 and license_id not in named:
+            raise ValueError(f"several files describe {license_id}; one must have that as its name")
 
 
 def _profile(content: Mapping[str, Any]) -> Profile:

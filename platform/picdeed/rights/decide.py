@@ -52,6 +52,7 @@ __all__ = [
     "decide",
     "group_pictures",
     "judge_pictures",
+    "judge_weights",
 ]
 
 
@@ -134,6 +135,13 @@ def judge_pictures(group: Group, question: Question, catalogue: Catalogue) -> Ve
     """The meet over some uses for pictures alone, before any base: may they enter a snapshot?"""
     reading = question.reading(catalogue)
     return unite_judged(judge_group(group, use, reading) for use in question.uses).verdict
+
+
+def judge_weights(base: BaseTerms, question: Question, catalogue: Catalogue) -> dict[Use, Verdict]:
+    """What a base's own terms, or a contract about it, say to each use before any picture."""
+    reading = question.reading(catalogue)
+    held = question.base_held
+    return {use: judge_base(base, use, reading, held).verdict for use in in_order(question.uses)}
 
 
 def _clashes(

@@ -167,7 +167,7 @@ def due_terms(notices: Notices, catalogue: Catalogue) -> dict[str, Terms]:
                 if terms is not None and _passes_text_on(terms):
                     found[name] = terms
     for base in notices.bases:
-        own = catalogue.base(base.name).terms
+        own = catalogue.under(base.license).terms
         if _passes_text_on(own):
             found.setdefault(base.license, catalogue.licenses.get(base.license, own))
     return dict(sorted(found.items()))
@@ -333,7 +333,7 @@ def _work_json(work: Work, catalogue: Catalogue) -> dict[str, Any]:
 
 
 def _base_lines(base: BaseNotice, catalogue: Catalogue) -> Iterator[str]:
-    terms = catalogue.base(base.name).terms
+    terms = catalogue.under(base.license).terms
     yield from ("", _RULE, f"Base model: {one_line(base.name)}", _RULE, "")
     yield f"Base: {base.id}"
     yield f"    weights: sha256 {base.sha256}"

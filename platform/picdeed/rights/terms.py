@@ -87,11 +87,16 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class BaseTerms:
-    """A base model's name, the licence of its weights, and what that means for each use."""
+    """A base model's name, the licence of its weights, and what that means for each use.
+
+    `tags` are short names that cards give this licence and that say no version: alone they name
+    nothing, beside the text they contradict nothing.
+    """
 
     name: str
     license: str
     terms: Terms
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
