@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -152,6 +152,8 @@ def crowded(coded: Coded) -> bool:
 
 
 @given(st.integers(0, 2**32), st.sampled_from([1, 4]), st.booleans())
+@example(700, 1, False)  # two rows of one picture are as good: which was found first decided
+@example(3, 1, False)
 @settings(max_examples=25, deadline=None)
 def test_what_is_new_is_a_part_of_all_in_crowds_too(seed, equal, marked):
     coded = drawn(seed, 120, colours=8)

@@ -77,9 +77,11 @@ def expanded(coded: Coded, crowds: Crowds, found: Found, among: Collection[int])
         if near is None:
             continue
         standing = crowds.standing[coded.owner[near.rows]]
-        best = int(np.argmin(standing))
-        if standing[best] < crowds.standing[coded.owner[head]]:
-            out.append(near.with_crowd(group, np.full(len(group), best)))
+        if standing.min() < crowds.standing[coded.owner[head]]:
+            # All rows of the best: which of them was found first must not decide.
+            best = np.flatnonzero(standing == standing.min())
+            crowd = np.tile(group, len(best))
+            out.append(near.with_crowd(crowd, np.repeat(best, len(group))))
         if coded.marks is None:
             continue
         shown = [
