@@ -28,6 +28,7 @@ from picdeed.credentials.manifest import OutputFacts, output_manifest
 from picdeed.credentials.sign import sign
 from picdeed.diffusion.inside.heat import laid_over
 from picdeed.diffusion.inside.views import Role
+from picdeed.diffusion.samplers import LABELS
 from picdeed.flow import inside, pipeline
 from picdeed.imaging.decode import decode, pixels_sha256
 from picdeed.imaging.grid import contact_sheet
@@ -36,13 +37,7 @@ from picdeed.registry.session import Registry, open_registry
 OUT = Path(__file__).resolve().parent.parent / "docs" / "images" / "how"
 SEED, GROUND = 11, "blue"
 GUIDANCES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
-SAMPLERS = {
-    "ddim": "DDIM",
-    "dpm++": "DPM++ 2M",
-    "unipc": "UniPC",
-    "euler": "Euler",
-    "euler-a": "Euler ancestral",
-}
+SAMPLERS = {str(sampler): label for sampler, label in LABELS.items()}
 STEPS = (4, 8, 20, 50)
 NOISED = 12
 LABEL, GAP, QUALITY = 18, 6, 82

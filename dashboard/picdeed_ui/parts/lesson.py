@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from picdeed.core.errors import PicdeedError
+from picdeed.diffusion.samplers import LABELS
 from picdeed_ui.looking import look
 from picdeed_ui.parts.words import problem, words
 
@@ -17,13 +18,7 @@ if TYPE_CHECKING:
     from picdeed.flow.inside import Vocabulary
     from picdeed.flow.pipeline import Wish
 
-SAMPLERS = {
-    "ddim": "DDIM",
-    "dpm++": "DPM++ 2M",
-    "unipc": "UniPC",
-    "euler": "Euler",
-    "euler-a": "Euler ancestral",
-}
+SAMPLERS = {str(sampler): label for sampler, label in LABELS.items()}
 DOING = {"noise": "Adding noise", "generate": "Drawing", "decode": "Decoding"}
 
 

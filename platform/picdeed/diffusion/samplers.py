@@ -22,6 +22,16 @@ class Sampler(StrEnum):
     EULER_A = "euler-a"
 
 
+LABELS = {
+    Sampler.DDIM: "DDIM",
+    Sampler.DPM: "DPM++ 2M",
+    Sampler.UNIPC: "UniPC",
+    Sampler.EULER: "Euler",
+    Sampler.EULER_A: "Euler ancestral",
+}
+"""What people call them."""
+
+
 def parse_sampler(name: str) -> Sampler:
     """A sampler by name; raises UsageError on another one."""
     try:
