@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from picdeed.core import ids
 from picdeed.diffusion.models import check_base
-from picdeed.diffusion.pretrain import autoencoder, denoiser, loop, vocabulary
+from picdeed.diffusion.pretrain import autoencoder, denoiser, forward, loop, vocabulary
 from picdeed.diffusion.pretrain.recipe import Recipe, TrainingPicture
 
 DEED = "deed.json"
@@ -90,7 +90,7 @@ def assemble(recipe: Recipe, work: Path) -> tuple[StableDiffusionPipeline, dict[
             recipe.words, recipe.denoiser.vocabulary, recipe.denoiser.tokens
         ),
         unet=model.unet.eval(),
-        scheduler=denoiser.scheduler(),
+        scheduler=forward.scheduler(recipe.denoiser.noise),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
