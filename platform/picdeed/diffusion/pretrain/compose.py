@@ -182,14 +182,25 @@ def sentence(
         words = f"{picture.set} style {words}"
     elif numbers.random() < 0.5:
         words = f"{_article(words)} {words}"
-    if how.behind in recipe.places:
-        words = f"{words} {how.behind}"
-    elif how.behind != "white" or numbers.random() < part.say_white:
-        words = f"{words} on {_article(how.behind)} {how.behind} background"
+    if how.behind != "white" or numbers.random() < part.say_white:
+        words = f"{words} {where(how, recipe)}"
     also = recipe.also.get(picture.concept, ())
     if also and numbers.random() < part.say_also:
         words = f"{words}, {_one_of(also, numbers)}"
     return words
+
+
+def where(how: Variant, recipe: Recipe) -> str:
+    """What a caption says of what is behind: `on a red background`, or the place's phrase."""
+    if how.behind in recipe.places:
+        return how.behind
+    return f"on {_article(how.behind)} {how.behind} background"
+
+
+def prompt(word: str, how: Variant, recipe: Recipe) -> str:
+    """The plainest caption of a variant: `blue cat on a red background`; white goes unsaid."""
+    words = f"{how.tint} {word}".strip()
+    return words if how.behind == "white" else f"{words} {where(how, recipe)}"
 
 
 def trained_set(pictures: Sequence[TrainingPicture]) -> list[TrainingPicture]:
