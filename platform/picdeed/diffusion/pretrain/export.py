@@ -150,6 +150,9 @@ def _deed(
             "denoiser": steps["denoiser"] * recipe.denoiser.schedule.batch,
         },
         "concepts": list(recipe.concepts),
+        "colours": list(recipe.colours),
+        "tints": list(recipe.colours),
+        "places": list(recipe.places),
         "versions": {name: metadata.version(name) for name in _VERSIONS},
         "files": dict(files),
     }
@@ -169,6 +172,9 @@ def _card(recipe: Recipe, pictures: Sequence[TrainingPicture], steps: Mapping[st
         concepts=len(recipe.concepts),
         names=names,
         colours=", ".join(recipe.colours),
+        places=", ".join(recipe.places),
+        prediction=recipe.denoiser.noise.prediction,
+        noise=recipe.denoiser.noise.schedule,
         licences=licences,
         digest=recipe.digest,
         autoencoder_steps=steps["autoencoder"],
@@ -227,12 +233,14 @@ pipeline_tag: text-to-image
 # {name}
 
 picdeed's embedded base: a {side} px latent diffusion pipeline (`StableDiffusionPipeline`), trained
-from scratch on a CPU with `picdeed pretrain configs/pretrain/{name}.toml`. It is small enough to
+from scratch with `picdeed pretrain configs/pretrain/{name}.toml`. It is small enough to
 ship, and every picture it learned from is known by hash, licence and author: see `deed.json`.
 
-It paints {concepts} things: {names}; on white or on {colours}: "cat", "a cat on a blue background",
-"noto style cat". Use 20 DDIM steps and guidance 2.5. Anything else comes out as a mixture of
-these. It is there to be fine-tuned, tested and explained, not to compete with large models.
+It paints {concepts} things: {names}. They may be given a colour ("a blue cat"), stand on white or
+on a colour ({colours}: "a cat on a red background") or in a place ({places}: "a cat at night"), and
+be told a look ("noto style cat"). Use 20 steps and guidance 2.5. Anything else comes out as a
+mixture of these. It is there to be fine-tuned, tested and explained, not to compete with large
+models.
 
 ## What it learned from
 {pictures} glyphs. Its outputs can come near to single glyphs (it has seen two to five of each
@@ -247,5 +255,5 @@ them.
 
 ## How
 Autoencoder: {autoencoder_steps} steps on 64 px crops. UNet and text encoder: {denoiser_steps} steps
-on its latents, v-prediction. Recipe `{digest}`. Measurements: `docs/base-model.md`.
+on its latents, {prediction} over {noise}. Recipe `{digest}`. Measurements: `docs/base-model.md`.
 """

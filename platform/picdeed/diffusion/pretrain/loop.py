@@ -25,6 +25,8 @@ from picdeed.core.events import Progress
 from picdeed.diffusion.pretrain import optimisers
 from picdeed.diffusion.pretrain.recipe import Schedule
 
+FIRST = 50  # steps of which each loss is logged: another machine may repeat them
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -65,7 +67,7 @@ def train(job: Job, work: Path, worker: Worker, progress: Progress) -> None:
                 return
             continue
         progress(job.name, step + 1, job.schedule.steps)
-        if step % 20 == 0 or step + 1 == job.schedule.steps:
+        if step < FIRST or step % 20 == 0 or step + 1 == job.schedule.steps:
             _log(work, job.name, step + 1, loss, time.monotonic() - started)
         last = step + 1 == job.schedule.steps
         if last or time.monotonic() - saved > job.checkpoint_seconds:
