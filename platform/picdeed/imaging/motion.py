@@ -25,7 +25,7 @@ _SMALL = 160  # an overlap with a shorter side has blocks of 16
 _BLOCKS = 8  # fewer say nothing
 _COVERED = 0.9  # of a block
 _CORNERED = 2.0  # grey levels per pixel, squared: the weaker of a block's two slopes
-_FAR = 0.2  # pixels of a frame of 512
+_FAR = 0.2  # pixels of the compared frames, which have 512 a side at most
 _EXPLAINED = 0.45
 
 

@@ -69,8 +69,8 @@ class Comparison:
     (pixels), part, whole and colour (0 to 1), structure and outline (correlations), grey_copy; of
     the alignment inliers, affine (second picture to first, shares of both frames, six numbers),
     mirrored, turn (degrees); of the blocks blocks, share, overlap (of each picture), parts (boxes
-    that differ, shares of the frame), tint and curve; of the motion moved (pixels of 512) and
-    moved_share (of what differs); edit, a guess in words; review.
+    that differ, shares of the frame), tint and curve; of the motion moved (pixels of the coarser
+    frame) and moved_share (of what differs); edit, a guess in words; review.
     """
 
     kind: PairKind
