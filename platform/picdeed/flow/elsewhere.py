@@ -20,7 +20,6 @@ from picdeed.registry import subjects
 from picdeed.registry.decisions import Decision
 from picdeed.registry.runs import Run, RunState, Standing
 from picdeed.registry.session import Registry
-from picdeed.rights.verdict import Use
 
 
 def bundle_run(
@@ -72,13 +71,4 @@ def _require_rights(registry: Registry, decision: str, progress: Progress) -> No
             pass
         else:
             return
-    now = pipeline.judge(
-        registry,
-        old.snapshot_id,
-        old.base_id,
-        [Use(use) for use in old.uses],
-        profile=old.profile,
-        commercial=old.commercial,
-        progress=progress,
-    )
-    require_open(now)
+    require_open(pipeline.judge_today(registry, decision, progress=progress))
