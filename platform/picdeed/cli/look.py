@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,12 @@ from picdeed.cli.show import print_document, say, table
 from picdeed.cli.stages import show_run
 from picdeed.core.errors import NotARegistry
 
-runs_app = typer.Typer(no_args_is_help=True, help="Fine-tunes: list, show, logs, cancel, resume.")
+if TYPE_CHECKING:
+    from picdeed.flow.replayed import Replayed
+
+runs_app = typer.Typer(
+    no_args_is_help=True, help="Fine-tunes: list, show, logs, cancel, resume, replay."
+)
 app.add_typer(runs_app, name="runs", rich_help_panel=LOOK)
 
 
@@ -169,3 +174,57 @@ def runs_resume(
     with call.progress() as progress:
         done = pipeline.resume(opened, run, launch.foreground, progress=progress)
     show_run("runs", done, as_json=call.as_json)
+
+
+@command("replay", group=runs_app)
+def runs_replay(
+    call: Call,
+    run: str,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A new folder to leave the rebuilt one in.")
+    ] = None,
+) -> None:
+    """Train a finished run once more from its plan, and compare with what was recorded."""
+    from picdeed.flow.replay import replay
+    from picdeed.jobs import launch
+
+    opened = call.open()
+    with call.progress() as progress:
+        done = replay(opened, run, launch.foreground, keep=keep, progress=progress)
+    if call.as_json:
+        print_document("runs", done)
+    else:
+        say_replayed(done)
+    if done.exit_code:
+        raise typer.Exit(done.exit_code)
+
+
+def say_replayed(done: Replayed) -> None:
+    """What a person reads of a replay."""
+    what = [f"{done.tensors} tensors"] if done.tensors is not None else []
+    what += [f"{done.log_lines} lines of its log"] if done.log_lines is not None else []
+    if done.differs is None:
+        say(f"Run {done.run[:12]} was rebuilt to the same bytes: {done.adapter[:16]}", "bold green")
+        say(f"{', '.join(what) or 'its id'} and how often each picture was shown; {done.seconds} s")
+        if done.environment != "same":
+            say(f"The environment is {done.environment}, and made no difference.", "dim")
+    else:
+        said = "close to what was recorded" if done.exit_code == 0 else "NOT what was recorded"
+        say(f"Run {done.run[:12]} was rebuilt, {said}: {', '.join(done.differs.what)}", "bold")
+        if done.differs.tensor is not None:
+            far, share = done.differs.largest, done.differs.share
+            told = "of another shape" if far is None else f"at most {far:.3g} apart"
+            part = "" if share is None else f", {share:.2g} of the largest value"
+            say(f"first tensor: {done.differs.tensor}; {told}{part}")
+        if done.differs.step is not None:
+            say(f"first line of the log: {done.differs.step}")
+        rows = [
+            (name, pair["recorded"], pair["here"])
+            for name, pair in done.differs.environment.items()
+        ]
+        if rows:
+            table("The environment differs", ("what", "recorded", "here"), rows)
+        else:
+            say("The environment is the one that was recorded.", "red")
+    if done.kept is not None:
+        say(f"left in {done.kept}")
