@@ -25,7 +25,9 @@ KEYS = {
     "schema", "run", "equal", "within", "tolerance", "environment", "adapter", "rebuilt",
     "tensors", "log_lines", "differs", "kept", "seconds",
 }  # fmt: skip
-DIFFERS = {"what", "tensor", "largest", "share", "step", "environment"}
+DIFFERS = {
+    "what", "tensor", "largest", "share", "step", "drifts_from", "losses", "environment",
+}  # fmt: skip
 Call = Callable[..., tuple[int, Any]]
 
 
@@ -90,7 +92,7 @@ EQUAL = Replayed(
     adapter="adp_1", rebuilt="adp_1", tensors=162, log_lines=200, differs=None, seconds=3.5,
 )  # fmt: skip
 CHANGES = {"versions.torch": {"recorded": "2.11.0", "here": "2.13.0"}}
-FAR = Differs(("adapter", "log"), "unet.x", 0.25, 0.5, 7, {})
+FAR = Differs(("adapter", "log"), "unet.x", 0.25, 0.5, 7, 9, {"log": 0.25, "held_out": 0.125}, {})
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,11 @@ FAR = Differs(("adapter", "log"), "unet.x", 0.25, 0.5, 7, {})
         ),
         (
             replace(EQUAL, equal=False, within=False, differs=FAR),
-            "unet.x; at most 0.25 apart, 0.5 of the largest value first line of the log: 7 The env",
+            "unet.x; at most 0.25 apart, 0.5 of the largest value first line of the log: 7 losses",
+        ),
+        (
+            replace(EQUAL, equal=False, within=False, differs=FAR),
+            "more than 0.001 apart: from line 9 on held-out loss: 0.12 of itself apart The env",
         ),
         (
             replace(EQUAL, equal=False, within=False, differs=FAR),
@@ -112,16 +118,26 @@ FAR = Differs(("adapter", "log"), "unet.x", 0.25, 0.5, 7, {})
         ),
         (
             replace(EQUAL, equal=False, differs=replace(FAR, largest=None, share=None)),
-            "first tensor: unet.x; of another shape first line",
+            "first tensor: unet.x; of another shape first line of the log: 7",
         ),
         (
             replace(
                 EQUAL,
                 equal=False,
                 environment=Surroundings.OTHER,
-                differs=replace(FAR, environment=CHANGES),
+                differs=replace(FAR, drifts_from=None, environment=CHANGES),
             ),
             "was rebuilt, close to what was recorded: adapter, log",
+        ),
+        (
+            replace(
+                EQUAL,
+                equal=False,
+                within=False,
+                environment=Surroundings.OTHER,
+                differs=replace(FAR, environment=CHANGES),
+            ),
+            "was rebuilt, NOT confirmed: adapter, log",
         ),
         (replace(EQUAL, kept=Path("/elsewhere")), "left in /elsewhere"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from picdeed.diffusion.differing import adapters_apart, logs_apart
+from picdeed.diffusion.differing import adapters_apart, drifts_from, logs_apart
 from picdeed.diffusion.tensors import read_safetensors, safetensors_bytes
 
 
@@ -97,3 +97,12 @@ def test_logs_are_held_line_by_line(other, first, largest) -> None:
 def test_nothing_beside_nothing_is_equal() -> None:
     apart = logs_apart([], [])
     assert (apart.first, apart.largest, apart.share) == (None, 0.0, 0.0)
+
+
+def test_where_two_losses_part_is_found() -> None:
+    recorded = [line(step, 2.0) for step in range(5)]
+    rebuilt = [line(0, 2.0), line(1, 2.001), line(2, 2.003), line(3, 2.0), line(4, 9.0)]
+    assert drifts_from(recorded, rebuilt, 1e-3) == 2
+    assert drifts_from(recorded, rebuilt[:2], 1e-3) is None
+    assert drifts_from(recorded, rebuilt, 0.1) == 4
+    assert drifts_from([], rebuilt, 1e-3) is None

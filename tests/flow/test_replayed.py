@@ -144,6 +144,8 @@ def test_the_log_is_held_line_by_line(compare) -> None:
     assert done.equal
     done = compare(log=lambda lines: lines[1].update(loss=lines[1]["loss"] * (1 + 1e-6)))
     assert (done.differs.what, done.differs.step, done.exit_code) == (("log",), 1, 5)
+    assert 0 < done.differs.losses["log"] < 1e-5
+    assert (done.differs.losses["held_out"], done.differs.drifts_from) == (0.0, None)
     done = compare(lambda result, _: elsewhere(result))
     assert (done.differs.what, done.exit_code) == (("log",), 0)
     done = compare(log=lambda lines: lines.pop())
@@ -155,12 +157,16 @@ def test_a_log_far_away_is_not_close(compare) -> None:
         lambda result, _: elsewhere(result), log=lambda lines: lines[1].update(loss=99.0)
     )
     assert (done.differs.what, done.exit_code, done.within) == (("log",), 5, False)
+    assert done.differs.drifts_from == 1
 
 
 def test_the_held_out_loss_is_compared_as_far_as_both_tell_it(compare) -> None:
     assert compare(lambda result, _: result["loss"].update(more=1)).equal
     done = compare(lambda result, _: result["loss"].update(adapter=9.0))
     assert (done.differs.what, done.exit_code) == (("held-out-loss",), 5)
+    assert done.differs.losses["held_out"] > 1
+    done = compare(lambda result, _: result.update(loss=None))
+    assert (done.differs.what, done.differs.losses["held_out"]) == (("held-out-loss",), None)
 
 
 def test_what_went_on_from_a_checkpoint_proves_nothing(compare) -> None:

@@ -14,7 +14,7 @@ from picdeed.cli.stages import show_run
 from picdeed.core.errors import NotARegistry
 
 if TYPE_CHECKING:
-    from picdeed.flow.replayed import Replayed
+    from picdeed.flow.replayed import Differs, Replayed
 
 runs_app = typer.Typer(
     no_args_is_help=True, help="Fine-tunes: list, show, logs, cancel, resume, replay."
@@ -201,30 +201,42 @@ def runs_replay(
 
 def say_replayed(done: Replayed) -> None:
     """What a person reads of a replay."""
-    what = [f"{done.tensors} tensors"] if done.tensors is not None else []
-    what += [f"{done.log_lines} lines of its log"] if done.log_lines is not None else []
     if done.differs is None:
+        what = [f"{done.tensors} tensors"] if done.tensors is not None else []
+        what += [f"{done.log_lines} lines of its log"] if done.log_lines is not None else []
         say(f"Run {done.run[:12]} was rebuilt to the same bytes: {done.adapter[:16]}", "bold green")
         say(f"{', '.join(what) or 'its id'} and how often each picture was shown; {done.seconds} s")
         if done.environment != "same":
             say(f"The environment is {done.environment}, and made no difference.", "dim")
     else:
-        said = "close to what was recorded" if done.exit_code == 0 else "NOT what was recorded"
-        say(f"Run {done.run[:12]} was rebuilt, {said}: {', '.join(done.differs.what)}", "bold")
-        if done.differs.tensor is not None:
-            far, share = done.differs.largest, done.differs.share
-            told = "of another shape" if far is None else f"at most {far:.3g} apart"
-            part = "" if share is None else f", {share:.2g} of the largest value"
-            say(f"first tensor: {done.differs.tensor}; {told}{part}")
-        if done.differs.step is not None:
-            say(f"first line of the log: {done.differs.step}")
-        rows = [
-            (name, pair["recorded"], pair["here"])
-            for name, pair in done.differs.environment.items()
-        ]
-        if rows:
-            table("The environment differs", ("what", "recorded", "here"), rows)
-        else:
-            say("The environment is the one that was recorded.", "red")
+        _say_differs(done, done.differs)
     if done.kept is not None:
         say(f"left in {done.kept}")
+
+
+def _say_differs(done: Replayed, differs: Differs) -> None:
+    at_home = done.environment == "same"
+    far = "NOT what was recorded" if at_home else "NOT confirmed"
+    said = "close to what was recorded" if done.exit_code == 0 else far
+    say(f"Run {done.run[:12]} was rebuilt, {said}: {', '.join(differs.what)}", "bold")
+    if differs.tensor is not None:
+        told = (
+            "of another shape"
+            if differs.largest is None
+            else f"at most {differs.largest:.3g} apart"
+        )
+        part = "" if differs.share is None else f", {differs.share:.2g} of the largest value"
+        say(f"first tensor: {differs.tensor}; {told}{part}")
+    if differs.step is not None:
+        drift = "nowhere" if differs.drifts_from is None else f"from line {differs.drifts_from} on"
+        say(f"first line of the log: {differs.step}")
+        say(f"losses more than {done.tolerance:g} apart: {drift}")
+    if differs.losses["held_out"] is not None:
+        say(f"held-out loss: {differs.losses['held_out']:.2g} of itself apart")
+    if at_home:
+        say("The environment is the one that was recorded.", "red")
+        return
+    rows = [(name, pair["recorded"], pair["here"]) for name, pair in differs.environment.items()]
+    table("The environment differs", ("what", "recorded", "here"), rows)
+    if done.exit_code:
+        say("Training amplifies last bits: only where it was trained can it be confirmed.")

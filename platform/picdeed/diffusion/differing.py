@@ -79,6 +79,19 @@ def logs_apart(
     return Apart(len(recorded), first, largest, scale)
 
 
+def drifts_from(
+    recorded: Sequence[Mapping[str, Any]], rebuilt: Sequence[Mapping[str, Any]], share: float
+) -> int | None:
+    """The first line from which two losses lie further apart than this part of the recorded one.
+
+    Rounding that training amplifies shows late; another picture, noise or weight shows at once.
+    """
+    for number, (a, b) in enumerate(zip(recorded, rebuilt, strict=False)):
+        if abs(_loss(a) - _loss(b)) > share * abs(_loss(a)):
+            return number
+    return None
+
+
 def _one(tensors: Mapping[str, torch.Tensor], name: str) -> str | None:
     return tensors_hash({name: tensors[name]}) if name in tensors else None
 

@@ -1,7 +1,7 @@
 """What came of training a run once more: equal, close, or not what was recorded?
 
 Where environment and plan are the same, one bit less than equal is a finding. Elsewhere the last
-bits move, and what is told is how far.
+bits move and training amplifies them: what is told is how far, and from which step on.
 """
 
 from __future__ import annotations
@@ -42,8 +42,11 @@ class Differs:
 
     `tensor` is the first that differs, `largest` the largest absolute difference of any, `share`
     that as a part of the largest value in the recorded adapter; `step` is the first line of the log
-    that differs. Null: nothing differs there, or it cannot be told (the recorded file is gone; the
-    tensors have other names or shapes). `environment`: {name: {recorded, here}}.
+    that differs, `drifts_from` the first whose loss is more than `tolerance` of itself away.
+    `losses`: the largest difference of a step's loss as a part of the largest (`log`), and that of
+    the adapter's held-out loss as a part of itself (`held_out`). Null: nothing differs there, or it
+    cannot be told (the recorded file is gone; tensors have other names or shapes, no loss was
+    measured). `environment`: {name: {recorded, here}}.
     """
 
     what: tuple[str, ...]
@@ -51,6 +54,8 @@ class Differs:
     largest: float | None
     share: float | None
     step: int | None
+    drifts_from: int | None
+    losses: Mapping[str, float | None]
     environment: Mapping[str, Mapping[str, Any]]
 
 
@@ -87,7 +92,7 @@ def compared(
     """What was recorded of a run beside the run folder of its replay; `recorded` is the adapter's
     file. Raises RunFailed on a folder without an adapter that was trained from its first step.
     """
-    from picdeed.diffusion.differing import adapters_apart, logs_apart
+    from picdeed.diffusion.differing import adapters_apart, drifts_from, logs_apart
 
     was: Mapping[str, Any] = row.result
     now = read_json(folder / "result.json") or {}
@@ -99,7 +104,8 @@ def compared(
         )
     tensors = adapters_apart(recorded, rebuilt) if recorded is not None else None
     before = read_log(registry.root / row.folder)
-    log = logs_apart(before, read_log(folder)) if before else None
+    after = read_log(folder)
+    log = logs_apart(before, after) if before else None
     unequal = {
         "adapter": was["adapter_id"] != now["adapter_id"],
         "exposure": not was["exposure"] == now["exposure"] == planned_exposures(plan),
@@ -109,6 +115,16 @@ def compared(
     }
     what = tuple(name for name, differs in unequal.items() if differs)
     changed = environment_changes(was, now)
+    differs = Differs(
+        what=what,
+        tensor=str(tensors.first) if tensors and tensors.first is not None else None,
+        largest=tensors.largest if tensors else None,
+        share=tensors.share if tensors else None,
+        step=int(log.first) if log and log.first is not None else None,
+        drifts_from=drifts_from(before, after, TOLERANCE),
+        losses={"log": log.share if log else None, "held_out": _held_out_apart(was, now)},
+        environment=changed,
+    )
     return Replayed(
         run=row.id,
         equal=not what,
@@ -119,7 +135,7 @@ def compared(
         rebuilt=now["adapter_id"],
         tensors=tensors.compared if tensors else None,
         log_lines=log.compared if log else None,
-        differs=_differs(what, tensors, log, changed) if what else None,
+        differs=differs if what else None,
     )
 
 
@@ -130,28 +146,19 @@ def _losses_differ(was: Any, now: Any) -> bool:
     return any(was[name] != now[name] for name in was.keys() & now.keys())
 
 
+def _held_out_apart(was: Mapping[str, Any], now: Mapping[str, Any]) -> float | None:
+    first, second = ((result.get("loss") or {}).get("adapter") for result in (was, now))
+    if not isinstance(first, int | float) or not isinstance(second, int | float) or not first:
+        return None
+    return abs(second - first) / abs(first)
+
+
 def _within(what: tuple[str, ...], tensors: Apart | None, log: Apart | None) -> bool:
     """Whether what differs are numbers, and these little; nothing to measure is not little."""
     if {"exposure", "steps"} & set(what) or ("adapter" in what and tensors is None):
         return False
     shares = [one.share for one in (tensors, log) if one is not None]
     return all(share is not None and share <= TOLERANCE for share in shares)
-
-
-def _differs(
-    what: tuple[str, ...],
-    tensors: Apart | None,
-    log: Apart | None,
-    changed: Mapping[str, Mapping[str, Any]],
-) -> Differs:
-    return Differs(
-        what=what,
-        tensor=str(tensors.first) if tensors and tensors.first is not None else None,
-        largest=tensors.largest if tensors else None,
-        share=tensors.share if tensors else None,
-        step=int(log.first) if log and log.first is not None else None,
-        environment=changed,
-    )
 
 
 def environment_changes(
