@@ -9,7 +9,7 @@ from datasets import Dataset
 from PIL import Image
 
 from picdeed.core.errors import IntegrityError, UnreadablePicture
-from picdeed.diffusion.data import dataset_of, fit, pictures_of, pixels
+from picdeed.diffusion.data import Frame, dataset_of, fit, frame, pictures_of, pixels
 
 
 def test_members_become_a_dataset_with_an_image_column(ink):
@@ -104,3 +104,15 @@ def test_a_picture_that_does_not_decode_is_named(tmp_path, ink):
     broken = save_picture_as_is(path)
     with pytest.raises(UnreadablePicture, match=broken.picture[:16]):
         list(pictures_of(dataset_of([ink[1], broken]), 32))
+
+
+def test_a_frame_says_where_the_square_was_cut_out_upright(save_picture):
+    image = Image.new("RGB", (96, 64), "white")
+    image.paste("black", (24, 0, 25, 64))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    image.save(turned := Path(save_picture(image, "bar").path).with_name("turned.jpg"), exif=exif)
+    told = frame(turned, 32)
+    assert told == Frame(height=96, width=64, top=8, left=0, side=32)
+    with pytest.raises(UnreadablePicture):
+        frame(turned.with_name("none"), 32)

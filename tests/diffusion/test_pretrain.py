@@ -19,9 +19,9 @@ from picdeed.core import ids  # noqa: E402
 from picdeed.core.errors import UsageError  # noqa: E402
 from picdeed.core.events import silent  # noqa: E402
 from picdeed.core.resources import bundled  # noqa: E402
+from picdeed.diffusion.muon import orthogonal  # noqa: E402
 from picdeed.diffusion.pretrain import autoencoder, compose, denoiser, export, loop, run, vocabulary  # noqa: E402  # noqa: E402
 from picdeed.diffusion.pretrain import recipe as recipes  # noqa: E402
-from picdeed.diffusion.pretrain.optimisers import orthogonal  # noqa: E402
 
 WORDS = ("a", "cat", "sun", "on", "red", "background", "style", "print", "noto", "flat")
 

@@ -7,6 +7,7 @@ registered; here they are decoded again, flattened on white and fitted to the ba
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from datasets import Dataset, Features, Value
 from datasets import Image as ImageColumn
-from PIL import Image
+from PIL import Image, ImageOps
 
 from picdeed.core.errors import IntegrityError, UnreadablePicture
 from picdeed.core.ids import sha256_file, split_id
@@ -22,6 +23,18 @@ from picdeed.diffusion.plan import Trainee
 
 # Named in every cache key: another rule is another latent.
 FITTING = "exif;alpha-on-white;short-side-lanczos;centre-crop"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """How a picture was fitted: its own height and width in pixels, where the square was cut out of
+    the resized picture, and the square's side. In a mirror the cut is the same, to a pixel."""
+
+    height: int
+    width: int
+    top: int
+    left: int
+    side: int
 
 
 def dataset_of(trainees: Sequence[Trainee]) -> Dataset:
@@ -64,12 +77,28 @@ def pictures_of(dataset: Dataset, size: int) -> Iterator[tuple[str, torch.Tensor
 def fit(image: Image.Image, size: int) -> Image.Image:
     """RGB, `size` x `size`: alpha on white, the short side resized, the middle kept."""
     flat = _on_white(image)
-    scale = size / min(flat.size)
-    wide, high = (max(size, round(side * scale)) for side in flat.size)
+    (wide, high), left, top = _placed(flat.size, size)
     if flat.size != (wide, high):
         flat = flat.resize((wide, high), Image.Resampling.LANCZOS)
-    left, top = (wide - size) // 2, (high - size) // 2
     return flat.crop((left, top, left + size, top + size))
+
+
+def frame(path: Path, size: int) -> Frame:
+    """How `fit` fits the picture in a file. Raises UnreadablePicture when it does not open."""
+    try:
+        with Image.open(path) as image:
+            own = ImageOps.exif_transpose(image).size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UnreadablePicture("broken", f"{path.name[:16]} does not open: {error}") from error
+    _, left, top = _placed(own, size)
+    return Frame(own[1], own[0], top, left, size)
+
+
+def _placed(own: tuple[int, int], size: int) -> tuple[tuple[int, int], int, int]:
+    """Width and height that the picture is resized to, then left and top of the crop."""
+    scale = size / min(own)
+    wide, high = (max(size, round(side * scale)) for side in own)
+    return (wide, high), (wide - size) // 2, (high - size) // 2
 
 
 def pixels(image: Image.Image) -> torch.Tensor:

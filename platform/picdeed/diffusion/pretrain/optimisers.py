@@ -7,61 +7,12 @@ Source: K. Jordan et al., "Muon: an optimizer for hidden layers in neural networ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-_QUINTIC = (3.4445, -4.7750, 2.0315)
-_NEWTON_STEPS = 5
-
-
-class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised; kernels are taken as (out, in * height * width).
-
-    The update's size is 0.2 sqrt(longest side), so that one rate serves AdamW and Muon.
-    """
-
-    def __init__(
-        self, weights: Iterable[nn.Parameter], lr: float, momentum: float, half: bool
-    ) -> None:
-        super().__init__(list(weights), {"lr": lr, "momentum": momentum})
-        self._kind = torch.bfloat16 if half else torch.float32
-
-    @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]
-        """Moves every weight; one without a gradient by its momentum."""
-        for group in self.param_groups:
-            shapes: dict[tuple[int, int], list[nn.Parameter]] = {}
-            for weight in group["params"]:
-                matrix = (weight.shape[0], weight[0].numel())
-                shapes.setdefault(matrix, []).append(weight)
-            for (rows, columns), weights in shapes.items():
-                moves = []
-                for weight in weights:
-                    slope = weight.grad if weight.grad is not None else torch.zeros_like(weight)
-                    state = self.state[weight]
-                    if not state:
-                        state["momentum"] = torch.zeros_like(weight)
-                    state["momentum"].lerp_(slope, 1 - group["momentum"])
-                    moves.append(slope.lerp(state["momentum"], group["momentum"]))
-                stacked = torch.stack([move.reshape(rows, columns) for move in moves])
-                turned = orthogonal(stacked.to(self._kind)).float()
-                size = -group["lr"] * 0.2 * max(rows, columns) ** 0.5
-                for weight, move in zip(weights, turned, strict=True):
-                    weight.add_(move.reshape(weight.shape), alpha=size)
-
-
-def orthogonal(matrices: Tensor) -> Tensor:
-    """(n, rows, columns) with singular values pushed towards 1, by a quintic Newton iteration."""
-    a, b, c = _QUINTIC
-    tall = matrices.shape[1] > matrices.shape[2]
-    x: Tensor = matrices.mT if tall else matrices
-    x = x / (x.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
-    for _ in range(_NEWTON_STEPS):
-        gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.mT if tall else x
+from picdeed.diffusion.muon import Muon
 
 
 def for_kernels(module: nn.Module, rate: float, half: bool) -> list[torch.optim.Optimizer]:
