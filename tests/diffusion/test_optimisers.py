@@ -47,9 +47,12 @@ class Run:
         return adapter_id(weights(self.unet))
 
 
-@pytest.mark.parametrize("which", HERE)
-def test_every_optimiser_learns_and_resumes_to_the_same_bytes(which, tiny_base, tmp_path):
-    through, resumed = (Run(tiny_base, optimizer=which) for _ in range(2))
+@pytest.mark.parametrize(
+    ("which", "ema"),
+    [(one, ema) for one in HERE for ema in (None, 0.9) if (one, ema) != ("schedule-free", 0.9)],
+)
+def test_every_optimiser_learns_and_resumes_to_the_same_bytes(which, ema, tiny_base, tmp_path):
+    through, resumed = (Run(tiny_base, optimizer=which, ema=ema) for _ in range(2))
     before = through.off()
     through.step(3)
     checkpoint.save(tmp_path, through.unet, through.optimizer, Position(3), "f" * 64)
@@ -57,6 +60,9 @@ def test_every_optimiser_learns_and_resumes_to_the_same_bytes(which, tiny_base, 
     for run in (through, resumed):
         run.step(4)
     assert through.off() < before
+    assert resumed.id() == through.id()
+    for run in (through, resumed):
+        optimisers.settled(run.optimizer, training=False)
     assert resumed.id() == through.id()
 
 
@@ -67,6 +73,26 @@ def test_a_state_of_another_optimiser_is_passed_over(tiny_base, tmp_path):
     before = adamw.id()
     assert checkpoint.restore(tmp_path, adamw.unet, adamw.optimizer, "f" * 64).step == 0
     assert adamw.id() == before
+
+
+def test_the_average_is_the_result_and_what_learns_comes_back_to_the_bit(tiny_base):
+    run = Run(tiny_base, ema=0.5)
+    seen, mean = [], [weight.detach().clone() for _, weight in run.named]
+    for n in range(1, 4):
+        run.step(1)
+        seen.append(run.id())
+        stays = min(0.5, (1 + n) / (10 + n))
+        for place, (_, weight) in enumerate(run.named):
+            mean[place] = stays * mean[place] + (1 - stays) * weight.detach()
+    learning = run.id()
+    optimisers.settled(run.optimizer, training=False)
+    for place, (name, weight) in enumerate(run.named):
+        assert torch.allclose(weight, mean[place], atol=1e-6), name
+    assert run.id() != learning
+    optimisers.settled(run.optimizer, training=True)
+    assert run.id() == learning
+    run.step(1)
+    assert run.id() not in seen
 
 
 def test_the_second_matrix_can_learn_faster(tiny_base):

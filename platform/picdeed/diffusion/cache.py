@@ -7,16 +7,27 @@ with an old latent. Pictures have folders of their own: erasing one is removing 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import PIL
 import torch
+import torch.nn.functional as F
 
 from picdeed.core.errors import UsageError
 from picdeed.core.ids import hash_json
-from picdeed.diffusion.data import FITTING, Frame, dataset_of, frame, pictures_of
+from picdeed.diffusion.data import (
+    FITTING,
+    Boxes,
+    Frame,
+    boxes,
+    dataset_of,
+    frame,
+    masks_of,
+    pictures_of,
+    square,
+)
 from picdeed.diffusion.latents import embeddings_of, forget, latents_of
 from picdeed.diffusion.models import Base
 from picdeed.diffusion.plan import Trainee
@@ -24,13 +35,22 @@ from picdeed.diffusion.prompts import Prompt
 from picdeed.diffusion.runfolder import write_bytes
 from picdeed.diffusion.tensors import Tensors, read_safetensors, safetensors_bytes
 
-__all__ = ["embed", "encode", "forget", "frames", "latent_moments", "prompt_embeddings"]
+__all__ = [
+    "embed", "encode", "fitting_of", "forget", "frames", "latent_moments", "loss_masks",
+    "prompt_embeddings",
+]  # fmt: skip
 
 _VERSION = 1
 
 
+def fitting_of(base: Base, *, buckets: bool) -> Boxes:
+    """What pictures are fitted to: the base's square, or rectangles of its area."""
+    size = base.facts.size
+    return boxes(size, base.family.grain(base)) if buckets else square(size)
+
+
 def latent_moments(
-    base: Base, trainees: Sequence[Trainee], folder: Path, *, flip: bool
+    base: Base, trainees: Sequence[Trainee], folder: Path, *, flip: bool, buckets: bool = False
 ) -> dict[str, torch.Tensor]:
     """Per picture float32 [views, 2, channels, height, width]: mean and deviation, scaled.
 
@@ -38,17 +58,32 @@ def latent_moments(
     Moments, not samples, are kept: a frozen sample would teach its noise. Pictures are encoded
     one at a time, so that a latent does not depend on its neighbours.
     """
-    ours = _common(base) | {"vae": base.facts.parts["vae"], "fit": FITTING, "flip": flip}
+    fitting = fitting_of(base, buckets=buckets)
+    fit = FITTING + fitting.name
+    ours = _common(base) | {"vae": base.facts.parts["vae"], "fit": fit, "flip": flip}
     keys = {t.picture: hash_json(ours | {"picture": t.picture}) for t in trainees}
     paths = {name: latents_of(folder, name) / f"{key}.safetensors" for name, key in keys.items()}
     found = {name: _read(path).get("moments") for name, path in paths.items()}
     missing = [trainee for trainee in trainees if found[trainee.picture] is None]
-    for name, picture in pictures_of(dataset_of(missing), base.facts.size):
+    for name, picture in pictures_of(dataset_of(missing), fitting):
         views = [picture, picture.flip(-1)] if flip else [picture]
         moments = torch.stack([encode(base, view) for view in views])
         _write(paths[name], {"moments": moments})
         found[name] = moments
     return {name: moments for name, moments in found.items() if moments is not None}
+
+
+def loss_masks(
+    base: Base, trainees: Sequence[Trainee], moments: Mapping[str, torch.Tensor], *, buckets: bool
+) -> dict[str, torch.Tensor]:
+    """Per picture float32 [1, height, width] of its latent's size: where its loss counts, by how
+    opaque it is there. Made anew each time: reading alpha costs less than reading a cache.
+    """
+    found: dict[str, torch.Tensor] = {}
+    for name, alpha in masks_of(dataset_of(trainees), fitting_of(base, buckets=buckets)):
+        size = moments[name].shape[-2:]
+        found[name] = F.interpolate(alpha[None, None], size=size, mode="area")[0]
+    return found
 
 
 def prompt_embeddings(base: Base, captions: Iterable[str], folder: Path) -> dict[str, Prompt]:
@@ -66,7 +101,9 @@ def prompt_embeddings(base: Base, captions: Iterable[str], folder: Path) -> dict
     return made
 
 
-def frames(base: Base, trainees: Sequence[Trainee], folder: Path) -> dict[str, Prompt]:
+def frames(
+    base: Base, trainees: Sequence[Trainee], folder: Path, *, buckets: bool = False
+) -> dict[str, Prompt]:
     """Per picture what its prompt tells of how it was fitted; nothing where the base is not told.
 
     Kept beside the latents, so that no picture has to be opened for it again.
@@ -74,13 +111,17 @@ def frames(base: Base, trainees: Sequence[Trainee], folder: Path) -> dict[str, P
     if base.family.framed is None:
         return {trainee.picture: {} for trainee in trainees}
     made: dict[str, Prompt] = {}
+    fitting = fitting_of(base, buckets=buckets)
+    how = {"fit": FITTING + fitting.name, "size": base.facts.size}
     for trainee in trainees:
-        key = hash_json({"picture": trainee.picture, "fit": FITTING, "size": base.facts.size})
+        key = hash_json({"picture": trainee.picture, **how})
         path = latents_of(folder, trainee.picture) / f"frame-{key}.safetensors"
         kept = _read(path).get("frame")
         if kept is None:
-            seen = frame(Path(trainee.path), base.facts.size)
-            kept = torch.tensor([seen.height, seen.width, seen.top, seen.left, seen.side])
+            seen = frame(Path(trainee.path), fitting)
+            kept = torch.tensor(
+                [seen.height, seen.width, seen.top, seen.left, seen.high, seen.wide]
+            )
             _write(path, {"frame": kept})
         made[trainee.picture] = base.family.framed(Frame(*kept.tolist()))
     return made
@@ -97,7 +138,7 @@ def embed(base: Base, caption: str) -> Prompt:
 @torch.no_grad()
 def encode(base: Base, picture: torch.Tensor) -> torch.Tensor:
     """float32 [2, channels, height, width] on the CPU: mean and deviation of a picture
-    [3, size, size] in [-1, 1], scaled as the UNet knows them."""
+    [3, high, wide] in [-1, 1], scaled as the UNet knows them."""
     known = base.vae.encode(picture[None].to(base.device)).latent_dist
     shift = base.vae.config.shift_factor or 0.0
     scale = base.vae.config.scaling_factor

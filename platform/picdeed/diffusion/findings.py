@@ -18,7 +18,7 @@ from typing import Any
 from PIL import Image
 
 from picdeed.diffusion.curve import curve_of
-from picdeed.diffusion.data import dataset_of, pictures_of
+from picdeed.diffusion.data import dataset_of, pictures_of, square
 from picdeed.diffusion.evidence import bare
 from picdeed.diffusion.forgetting import forgetting
 from picdeed.diffusion.gram import grams_apart, grams_of
@@ -81,5 +81,5 @@ def _style(plan: RunPlan, base: Base) -> dict[str, Any] | None:
 
 def _pictures(trainees: Sequence[Trainee], base: Base) -> list[Image.Image]:
     """As the base is shown them: fitted to its square."""
-    rows = pictures_of(dataset_of(trainees), base.facts.size)
+    rows = pictures_of(dataset_of(trainees), square(base.facts.size))
     return [image_of((values + 1) / 2) for _, values in rows]

@@ -97,7 +97,7 @@ def _prompt(base: Base, word: str) -> Prompt:
     size = base.facts.size
     seen: Prompt = {}
     if base.family.framed is not None:
-        seen = base.family.framed(Frame(size, size, 0, 0, size))
+        seen = base.family.framed(Frame(size, size, 0, 0, size, size))
     return {**embed(base, word), **seen}
 
 

@@ -6,7 +6,7 @@ and nothing else: every slot's latent, noise and timestep come from its own seed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 import torch
 
@@ -15,7 +15,9 @@ from picdeed.diffusion.draws import Slot
 from picdeed.diffusion.recipe import Precision
 
 Losses = Callable[[Sequence[Slot]], torch.Tensor]
-"""The weighted losses [n] of n slots, differentiable."""
+"""The weighted losses [n] of n slots whose latents have one shape, differentiable."""
+Shape = Callable[[Slot], Hashable]
+"""Of a slot's latent."""
 _NO_ROOM = ("can't allocate memory", "not enough memory", "out of memory")
 
 
@@ -26,6 +28,7 @@ def descend(
     *,
     whole: int,
     most: int,
+    shape: Shape = lambda _: None,
 ) -> tuple[float, int]:
     """Leave the gradient of the slots' loss, over a batch of `whole`, in the weights.
 
@@ -36,7 +39,7 @@ def descend(
     while True:
         optimizer.zero_grad(set_to_none=True)
         try:
-            return _in_parts(slots, losses, most, whole), most
+            return _in_parts(_parts(slots, shape, most), losses, whole), most
         except (RuntimeError, MemoryError) as error:
             if not _no_room(error):
                 raise
@@ -57,10 +60,19 @@ def computing(device: torch.device, precision: Precision) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision is Precision.BF16)
 
 
-def _in_parts(slots: Sequence[Slot], losses: Losses, size: int, whole: int) -> float:
+def _parts(slots: Sequence[Slot], shape: Shape, most: int) -> Iterator[Sequence[Slot]]:
+    """At most so many of one shape, in the order in which shapes first stand in the step."""
+    alike: dict[Hashable, list[Slot]] = {}
+    for slot in slots:
+        alike.setdefault(shape(slot), []).append(slot)
+    for some in alike.values():
+        yield from (some[at : at + most] for at in range(0, len(some), most))
+
+
+def _in_parts(parts: Iterable[Sequence[Slot]], losses: Losses, whole: int) -> float:
     total = 0.0
-    for first in range(0, len(slots), size):
-        found = losses(slots[first : first + size])
+    for slots in parts:
+        found = losses(slots)
         # The mean of a whole batch rounds as it always did: replays of earlier runs stay exact.
         part = found.mean() if len(found) == whole else found.sum() / whole
         part.backward()  # type: ignore[no-untyped-call]

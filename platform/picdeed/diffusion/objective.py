@@ -36,14 +36,21 @@ class Objective:
         noise: torch.Tensor,
         timesteps: torch.Tensor,
         prompts: Prompt,
+        masks: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Mean squared error of each row [batch]; latents and noise [batch, c, h, w]."""
+        """Mean squared error of each row [batch]; latents and noise [batch, c, h, w].
+
+        With masks [batch, 1, h, w] in 0..1 the mean is weighted by them.
+        """
         latents, noise, timesteps = (x.to(self._device) for x in (latents, noise, timesteps))
         prompts = {name: tensor.to(self._device) for name, tensor in prompts.items()}
         noisy, told, target = self._exercise(latents, noise, timesteps)
         predicted = self._base.family.predict(self._base, noisy, told, prompts)
         errors: torch.Tensor = F.mse_loss(predicted.float(), target, reduction="none")
-        return errors.mean(dim=(1, 2, 3))
+        if masks is None:
+            return errors.mean(dim=(1, 2, 3))
+        weight = masks.to(self._device).expand_as(errors)
+        return (errors * weight).sum(dim=(1, 2, 3)) / weight.sum(dim=(1, 2, 3)).clamp(min=1e-6)
 
     def weights(self, timesteps: torch.Tensor) -> torch.Tensor:
         """Min-SNR weights [batch] (Hang et al. 2023, arXiv 2303.09556), or ones without gamma."""

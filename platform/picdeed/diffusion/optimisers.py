@@ -34,6 +34,11 @@ def build(recipe: Recipe, named: Named) -> torch.optim.Optimizer:
 
     Raises UsageError naming the library that is missing.
     """
+    made = _alone(recipe, named)
+    return made if recipe.ema is None else Averaged(made, recipe.ema)
+
+
+def _alone(recipe: Recipe, named: Named) -> torch.optim.Optimizer:
     groups = _groups(recipe, named)
     rate, decay = recipe.learning_rate, recipe.weight_decay
     betas = (recipe.beta1, recipe.beta2)
@@ -52,9 +57,8 @@ def build(recipe: Recipe, named: Named) -> torch.optim.Optimizer:
 
 
 def settled(optimizer: torch.optim.Optimizer, *, training: bool) -> None:
-    """Schedule-Free's weights are two: those that learn, and their mean, which is the result.
-
-    Every other optimiser has one kind.
+    """Where weights are two, those that learn and their mean, which is the result: which are on the
+    model. Every other optimiser has one kind.
     """
     switch = getattr(optimizer, "train" if training else "eval", None)
     if switch is not None:
@@ -96,6 +100,76 @@ def fill(
     for group, kept in zip(groups, about["groups"], strict=True):
         group.update({k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()})
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+class Averaged(torch.optim.Optimizer):
+    """An optimiser whose result is the moving average of the weights that it moves.
+
+    The average follows more closely in the first steps: min(decay, (1 + n) / (10 + n)) of it stays
+    in the n-th. `eval` puts it on the model, `train` the weights that learn, to the bit.
+    """
+
+    def __init__(self, inner: torch.optim.Optimizer, decay: float) -> None:
+        self._inner, self._decay, self._count = inner, decay, 0
+        self._away = [weight.detach().clone() for weight in self._weights()]
+        self._shown = False
+        super().__init__(inner.param_groups, {})
+        # The same groups, not copies: their rate is set from outside.
+        self.param_groups = inner.param_groups
+
+    def step(self) -> None:  # type: ignore[override]
+        """One step of the optimiser inside, then the average moves after it."""
+        self._inner.step()
+        self._count += 1
+        stays = min(self._decay, (1 + self._count) / (10 + self._count))
+        with torch.no_grad():
+            for mean, weight in zip(self._away, self._weights(), strict=True):
+                mean.lerp_(weight, 1 - stays)
+
+    def train(self) -> None:
+        """Puts the weights that learn on the model."""
+        self._show(average=False)
+
+    def eval(self) -> None:
+        """Puts the average on the model."""
+        self._show(average=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """That of the optimiser inside, with `average` beside each weight's own."""
+        whole = self._inner.state_dict()
+        for index, mean in enumerate(self._away):
+            whole["state"].setdefault(index, {})["average"] = mean
+        whole["param_groups"][0]["averaged"] = self._count
+        return whole
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes back what `state_dict` gave. Raises KeyError on that of another optimiser."""
+        states = {index: dict(own) for index, own in state_dict["state"].items()}
+        found = [states[index].pop("average") for index in range(len(self._away))]
+        groups = [dict(group) for group in state_dict["param_groups"]]
+        self._count = groups[0].pop("averaged")
+        self._inner.load_state_dict(
+            {
+                "state": {index: own for index, own in states.items() if own},
+                "param_groups": groups,
+            }
+        )
+        self.param_groups = self._inner.param_groups
+        for mean, kept in zip(self._away, found, strict=True):
+            mean.copy_(kept)
+
+    def _weights(self) -> list[torch.nn.Parameter]:
+        return [weight for group in self._inner.param_groups for weight in group["params"]]
+
+    @torch.no_grad()
+    def _show(self, *, average: bool) -> None:
+        if average == self._shown:
+            return
+        for away, weight in zip(self._away, self._weights(), strict=True):
+            held = weight.clone()
+            weight.copy_(away)
+            away.copy_(held)
+        self._shown = average
 
 
 def _flat(state: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -106,6 +106,9 @@ _LATER: Mapping[str, Any] = {
     "precision": Precision.FP32,
     "optimizer": Optimizer.ADAMW,
     "rate_ratio": 1.0,
+    "ema": None,
+    "buckets": False,
+    "mask_alpha": False,
 }
 
 
@@ -129,6 +132,7 @@ class Recipe(BaseModel):
     optimizer: Optimizer = Optimizer.ADAMW
     learning_rate: float = Field(1e-3, gt=0)
     rate_ratio: float = Field(1.0, gt=0, le=1000)
+    ema: float | None = Field(None, gt=0, lt=1)
     schedule: LrSchedule = LrSchedule.COSINE
     warmup_steps: int = Field(10, ge=0)
     final_rate: float = Field(0.1, ge=0, le=1)
@@ -141,6 +145,8 @@ class Recipe(BaseModel):
     caption_prefix: str = Field("", max_length=200)
     caption_suffix: str = Field("", max_length=200)
     flip: bool = False
+    buckets: bool = False
+    mask_alpha: bool = False
     balance: Balance = Balance.CLUSTER
     hold_out: float = Field(0.17, ge=0, le=0.5)
     eval_timesteps: int = Field(8, ge=8, le=100)
@@ -224,11 +230,9 @@ def recipe_from(values: dict[str, Any], *, where: str = "recipe") -> Recipe:
         raise UsageError(
             f"{where}: {key} = {first['input']!r} is refused: {first['msg']}. Nothing was started."
         ) from error
-    if recipe.keep is Keep.BEST and recipe.hold_out == 0:
-        raise UsageError(
-            f"{where}: keep = 'best' needs pictures that are held out. Nothing was started.",
-            hint="Choose --set hold_out=0.17, or --set keep=last.",
-        )
+    for refused, why, hint in _contradictions(recipe):
+        if refused:
+            raise UsageError(f"{where}: {why}. Nothing was started.", hint=f"Choose {hint}.")
     for target in recipe.targets:
         if target not in TARGETS:
             raise UsageError(
@@ -236,6 +240,18 @@ def recipe_from(values: dict[str, Any], *, where: str = "recipe") -> Recipe:
                 hint=f"Choose from {', '.join(sorted(TARGETS))}.",
             )
     return recipe
+
+
+def _contradictions(recipe: Recipe) -> Iterator[tuple[bool, str, str]]:
+    """Whether, why, and what else to choose."""
+    best = recipe.keep is Keep.BEST and recipe.hold_out == 0
+    what = "keep = 'best' needs pictures that are held out"
+    yield best, what, "--set hold_out=0.17, or --set keep=last"
+    twice = recipe.ema is not None and recipe.optimizer is Optimizer.SCHEDULE_FREE
+    yield twice, "schedule-free averages the weights itself; ema would do so again", "one of them"
+    idle = recipe.processes > recipe.batch
+    what = f"{recipe.processes} processes cannot share a batch of {recipe.batch}"
+    yield idle, what, "a larger batch or fewer processes"
 
 
 def _preset_path(preset: str | Path) -> Path:

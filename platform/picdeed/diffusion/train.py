@@ -11,8 +11,7 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,20 +21,18 @@ import torch
 from picdeed.core.errors import BusyError, IntegrityError, PicdeedError, RunFailed
 from picdeed.core.ids import hash_json
 from picdeed.diffusion import checkpoint, evidence, optimisers
-from picdeed.diffusion.cache import frames, latent_moments, prompt_embeddings
 from picdeed.diffusion.checkpoint import Position
 from picdeed.diffusion.crew import Crew, joined, led
 from picdeed.diffusion.devices import repeatable
 from picdeed.diffusion.draws import Slot, exposures, slots_of
 from picdeed.diffusion.environment import environment
 from picdeed.diffusion.findings import findings
-from picdeed.diffusion.gradient import computing, descend
+from picdeed.diffusion.gradient import descend
 from picdeed.diffusion.lora import Papers, attach_recipe, load_adapter, save_adapter, trained
-from picdeed.diffusion.models import Base, load_base
+from picdeed.diffusion.models import Base
 from picdeed.diffusion.objective import Objective
-from picdeed.diffusion.plan import RunPlan, Trainee, read_plan
-from picdeed.diffusion.prompts import Prompt, stacked
-from picdeed.diffusion.recipe import Precision, Recipe
+from picdeed.diffusion.plan import RunPlan, read_plan
+from picdeed.diffusion.ready import Ready, prepare, slots_losses
 from picdeed.diffusion.record import Record, Silence
 from picdeed.diffusion.runfolder import (
     Heartbeat,
@@ -50,7 +47,6 @@ from picdeed.diffusion.watch import Watch, keep
 from picdeed.diffusion.weights import effective, weights
 
 SCHEMA = "picdeed.run-result/1"
-Tensors = Mapping[str, torch.Tensor]
 
 
 def train(folder: Path, *, parent: int | None = None) -> dict[str, Any]:
@@ -79,7 +75,7 @@ def follow(folder: Path, crew: Crew, store: Path) -> None:
     plan = read_plan(folder)
     with repeatable(plan.threads), joined(crew, store):
         crew.together()  # by now the leader has filled the caches
-        _fit(plan, _prepare(folder, plan), folder, None, crew)
+        _fit(plan, prepare(folder, plan), folder, None, crew)
 
 
 def finished(folder: Path) -> dict[str, Any] | None:
@@ -93,22 +89,9 @@ def finished(folder: Path) -> dict[str, Any] | None:
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """What a run has before its first step: the base, and everything about its pictures.
-
-    `wordless` is what a picture's prompt is where its caption is dropped.
-    """
-
-    base: Base
-    moments: Tensors
-    prompts: Mapping[str, Prompt]
-    wordless: Mapping[str, Prompt]
-
-
 def _run(folder: Path, plan: RunPlan, heart: Heartbeat) -> dict[str, Any]:
     started = time.monotonic()
-    ready = _prepare(folder, plan)
+    ready = prepare(folder, plan)
     with led(folder, plan.recipe.processes) as crew:
         crew.together()
         at, resumed_from = _fit(plan, ready, folder, heart, crew)
@@ -119,24 +102,12 @@ def _run(folder: Path, plan: RunPlan, heart: Heartbeat) -> dict[str, Any]:
         "evidence": findings(folder, plan, ready.base, kept),
         **_save(folder, plan, ready.base),
         **_figures(plan, ready.base, at),
+        "sizes": ready.sizes(),
         "resumed_from": resumed_from,
         "seconds": round(time.monotonic() - started, 3),
     }
     write_json(folder / "result.json", result)
     return result
-
-
-def _prepare(folder: Path, plan: RunPlan) -> Ready:
-    base = load_base(Path(plan.base), expect=plan.base_sha256)
-    base.family.require_targets(plan.recipe.targets, base.facts.name)
-    cache = Path(plan.cache) if plan.cache else folder / "cache"
-    everyone = (*plan.members, *plan.held_out)
-    moments = latent_moments(base, everyone, cache, flip=plan.recipe.flip)
-    captions = {trainee.picture: caption_of(trainee, plan.recipe) for trainee in everyone}
-    words = prompt_embeddings(base, {"", *captions.values()}, cache)
-    seen = frames(base, everyone, cache)
-    prompts = {name: {**words[caption], **seen[name]} for name, caption in captions.items()}
-    return Ready(base, moments, prompts, {name: {**words[""], **seen[name]} for name in captions})
 
 
 def _fit(
@@ -158,7 +129,9 @@ def _fit(
         slots = slots_for(plan, step, objective.timesteps)
         if slots:  # where every row was left out, a step moves nothing but the schedule
             most, rate, own = at.micro or recipe.parts_of, recipe.rate(step), crew.share(slots)
-            loss, computed = descend(own, losses, optimizer, whole=recipe.batch, most=most)
+            loss, computed = descend(
+                own, losses, optimizer, whole=recipe.batch, most=most, shape=ready.shape
+            )
             loss = crew.summed(loss, parameters) * recipe.batch / len(slots)
             norm = improve(loss, parameters, optimizer, rate=rate, clip=recipe.clip_norm)
             told = {"loss": loss, "lr": rate, "norm": norm}
@@ -218,31 +191,6 @@ def slots_for(plan: RunPlan, step: int, timesteps: int) -> tuple[Slot, ...]:
         copies=plan.drawn_as_one,
         without=plan.left_out,
     )
-
-
-def slots_losses(
-    objective: Objective, ready: Ready, precision: Precision, slots: Sequence[Slot]
-) -> torch.Tensor:
-    """Weighted losses [n]; latent and noise are drawn from each slot's own seed."""
-    latents, noises, texts = [], [], []
-    for slot in slots:
-        mean, deviation = ready.moments[slot.picture][int(slot.flip)]
-        generator = torch.Generator().manual_seed(slot.noise_seed)
-        latents.append(mean + deviation * torch.randn(mean.shape, generator=generator))
-        noises.append(torch.randn(mean.shape, generator=generator))
-        texts.append((ready.wordless if slot.drop_caption else ready.prompts)[slot.picture])
-    timesteps = torch.tensor([slot.timestep for slot in slots])
-    with computing(ready.base.device, precision):
-        losses = objective.losses(
-            torch.stack(latents), torch.stack(noises), timesteps, stacked(texts)
-        )
-    return losses * objective.weights(timesteps)
-
-
-def caption_of(trainee: Trainee, recipe: Recipe) -> str:
-    """The caption as trained; without a caption of its own a picture trains unconditionally."""
-    own = trainee.caption.strip()
-    return f"{recipe.caption_prefix}{own}{recipe.caption_suffix}" if own else ""
 
 
 def _check_exposures(plan: RunPlan, at: Position) -> None:

@@ -30,7 +30,7 @@ from picdeed.diffusion.samplers import Sampler
 from picdeed.diffusion.train import train
 
 SIDE = 32
-WHOLE = Frame(SIDE, SIDE, 0, 0, SIDE)
+WHOLE = Frame(SIDE, SIDE, 0, 0, SIDE, SIDE)
 PREDICTS = {"sd": "v_prediction", "sdxl": "epsilon", "sd3": "flow_prediction"}
 PREDICTS["flux"] = PREDICTS["sd3"]
 

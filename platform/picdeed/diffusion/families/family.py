@@ -48,6 +48,7 @@ class Family:
 
     `in_one_file` says whether people pass whole bases of it around as a single file.
     `told_by_tokenizer` names values of a tokenizer's config that are part of the base's hash.
+    `grain` is what the sides of its pictures must be multiples of, in pixels.
     `settings` are those of `model_index.json` that change what is computed, with their defaults.
     `frames` says whether a prompt tells how its picture was framed. `optional` parts, each a name
     of a model and its tokenizer, may be missing.
@@ -61,6 +62,7 @@ class Family:
     targets: frozenset[str]
     sized_by: str
     side: Callable[[Configs], int]
+    grain: Callable[[Base], int]
     misfits: Callable[[Configs], Iterator[Misfit]]
     predicts: Callable[[Config], str]
     samplers: Callable[[str], Mapping[Sampler, Any]]

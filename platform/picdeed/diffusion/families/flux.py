@@ -53,6 +53,10 @@ def _side(configs: Configs) -> int:
     return int(configs["vae"]["sample_size"])
 
 
+def _grain(base: Base) -> int:
+    return int(_PACKED * sd.factor(base.vae.config))
+
+
 def _shift(base: Base) -> float:
     latents = base.facts.size // sd.factor(base.vae.config)
     return rectified.shift(base.scheduler, (latents // _PACKED) ** 2, highest=1.15)
@@ -119,6 +123,7 @@ FLUX = Family(
     targets=frozenset((*ATTENTION, *JOINT, *FEED_FORWARD, "proj_mlp", "proj_out")),
     sized_by="vae",
     side=_side,
+    grain=_grain,
     misfits=_misfits,
     predicts=rectified.predicts,
     samplers=rectified.samplers,

@@ -62,6 +62,12 @@ def side(configs: Configs) -> int:
     return int(configs["unet"]["sample_size"]) * factor(configs["vae"])
 
 
+def grain(base: Base) -> int:
+    """Pixels that a side must be a multiple of: every level of the UNet halves the latents."""
+    levels = len(base.network.config.block_out_channels)
+    return int(factor(base.vae.config) * 2 ** (levels - 1))
+
+
 def factor(vae: Config) -> int:
     """Pixels to a latent, along one side."""
     return int(2 ** (len(vae["block_out_channels"]) - 1))
@@ -121,6 +127,7 @@ SD = Family(
     targets=UNET_TARGETS,
     sized_by="unet",
     side=side,
+    grain=grain,
     misfits=_misfits,
     predicts=predicts,
     samplers=samplers,

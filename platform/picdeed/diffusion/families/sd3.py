@@ -56,6 +56,10 @@ def _side(configs: Configs) -> int:
     return int(configs["transformer"]["sample_size"]) * sd.factor(configs["vae"])
 
 
+def _grain(base: Base) -> int:
+    return int(base.network.config.patch_size * sd.factor(base.vae.config))
+
+
 def _shift(base: Base) -> float:
     config = base.network.config
     return rectified.shift(
@@ -110,6 +114,7 @@ SD3 = Family(
     targets=frozenset((*ATTENTION, *JOINT, *FEED_FORWARD, "proj_out")),
     sized_by="transformer",
     side=_side,
+    grain=_grain,
     misfits=_misfits,
     predicts=rectified.predicts,
     samplers=rectified.samplers,

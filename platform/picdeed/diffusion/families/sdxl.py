@@ -53,7 +53,7 @@ def _encode(base: Base, caption: str) -> Prompt:
 
 
 def _framed(frame: Frame) -> Prompt:
-    numbers = (frame.height, frame.width, frame.top, frame.left, frame.side, frame.side)
+    numbers = (frame.height, frame.width, frame.top, frame.left, frame.high, frame.wide)
     return {FRAME: torch.tensor(numbers, dtype=torch.float32)}
 
 
@@ -99,6 +99,7 @@ SDXL = Family(
     predict=_predict,
     pipeline=_pipeline,
     framed=_framed,
+    grain=sd.grain,
     settings={_ZEROS: True},
     told_by_tokenizer=("pad_token", "model_max_length"),
     in_one_file=True,
