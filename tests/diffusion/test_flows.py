@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,14 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler
+from diffusers import DPMSolverMultistepScheduler, FlowMatchEulerDiscreteScheduler
 
 from picdeed.core.errors import UsageError
 from picdeed.diffusion import flows
 from picdeed.diffusion.models import Base, check_base, load_base
 from picdeed.diffusion.objective import Objective
-from picdeed.diffusion.pretrain import forward
-from picdeed.diffusion.pretrain.recipe import Noise
 from picdeed.diffusion.sample import draw
 from picdeed.diffusion.samplers import Sampler
 
@@ -29,9 +26,9 @@ CLEAN = 0.7
 def flowing(tiny_base: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "flowing"
     shutil.copytree(tiny_base, folder)
-    noise = Noise(flows.FLOW, "", zero_snr=False, min_snr=0)
-    config = dict(forward.scheduler(noise).config) | {"_class_name": "DPMSolverMultistepScheduler"}
-    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(config))
+    DPMSolverMultistepScheduler(
+        prediction_type=flows.FLOW, use_flow_sigmas=True, flow_shift=1.0
+    ).save_pretrained(folder / "scheduler")
     return folder
 
 
