@@ -25,11 +25,9 @@ def mixed(save_picture):
 
 
 @pytest.fixture
-def a_mixed_run(tiny_base, tmp_path, mixed):
-    from tests.diffusion.conftest import plan_for
-
+def a_mixed_run(tiny_base, tmp_path, mixed, make_plan):
     def make(name, **knobs):
-        plan_for(tiny_base, mixed, **knobs).write(tmp_path / name)
+        make_plan(tiny_base, mixed, **knobs).write(tmp_path / name)
         return tmp_path / name
 
     return make

@@ -43,7 +43,7 @@ class Ready:
         return self.moments[slot.picture].shape
 
     def sizes(self) -> dict[str, int]:
-        """How many pictures are shown at which size, as `128x96` (width first)."""
+        """How many pictures, held out ones too, have which size, as `128x96` (width first)."""
         factor = 2 ** (len(self.base.vae.config.block_out_channels) - 1)
         found = Counter(one.shape[-2:] for one in self.moments.values())
         return {f"{wide * factor}x{high * factor}": n for (high, wide), n in sorted(found.items())}

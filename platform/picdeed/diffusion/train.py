@@ -91,6 +91,7 @@ def finished(folder: Path) -> dict[str, Any] | None:
 
 def _run(folder: Path, plan: RunPlan, heart: Heartbeat) -> dict[str, Any]:
     started = time.monotonic()
+    optimisers.require_library(plan.recipe)  # before the caches are filled for it
     ready = prepare(folder, plan)
     with led(folder, plan.recipe.processes) as crew:
         crew.together()
