@@ -20,7 +20,7 @@ TRAIN = {
     "schema", "run", "state", "adapter", "steps", "steps_per_second", "loss", "loss_reason",
     "evidence",
     "distinct_pictures", "effective_pictures", "kin_groups", "leaks", "seconds", "resumed_from",
-    "error", "folder", "without_caption", "counterfactual_of", "without", "retrained_as",
+    "error", "folder", "without_caption", "prior", "counterfactual_of", "without", "retrained_as",
 }  # fmt: skip
 
 

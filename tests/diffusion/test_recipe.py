@@ -31,6 +31,9 @@ def test_every_preset_loads_and_opens_with_the_command_that_runs_it(name):
         (["keep=best", "hold_out=0.0"], "held out"),
         (["optimizer=schedule-free", "ema=0.9"], "averages"),
         (["processes=9", "batch=8"], "9 processes"),
+        (['prior=["a cat", "a cat"]'], "twice"),
+        (["prior_weight=0.5"], "prior names no prompt"),
+        (["prior_pictures=4"], "prior names no prompt"),
     ],
 )
 def test_knobs_that_contradict_each_other_are_refused(overrides, named):
@@ -63,6 +66,11 @@ def test_an_override_changes_its_knob_only():
         ("targets=[]", "targets"),
         ("balance=licence", "balance"),
         ("eval_timesteps=4", "eval_timesteps"),
+        ("gradient_checkpointing=perhaps", "gradient_checkpointing"),
+        ("prior=cat", "prior"),
+        ('prior=[" "]', "prior"),
+        ("prior_pictures=0", "prior_pictures"),
+        ("prior_weight=0", "prior_weight"),
     ],
 )
 def test_a_bad_override_is_refused_by_name(override, named):

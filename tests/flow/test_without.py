@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from replayable import BASE, Ran, copied, folder_of, here, never, row_of
+from replayable import BASE, QUICK, Ran, copied, folder_of, here, never, row_of
 
 from picdeed.core.errors import Denied, IntegrityError, RunFailed, UsageError
 from picdeed.diffusion.lora import load_adapter
 from picdeed.diffusion.plan import read_plan
-from picdeed.diffusion.recipe import recipe_from
+from picdeed.diffusion.recipe import load_recipe, recipe_from
+from picdeed.diffusion.train import slots_for
 from picdeed.flow import pipeline
 from picdeed.flow.claims import Saying
 from picdeed.flow.grounds import Ground
@@ -240,3 +241,29 @@ def test_a_run_without_an_adapter_is_refused(registry: Registry, ran: Ran) -> No
     with pytest.raises(UsageError, match="no adapter"):
         plan_without(registry, cause, queued)
     assert [one.of for one in plan_without(registry, cause).runs] == [ran.run]
+
+
+def test_a_run_with_a_prior_is_replayed_and_trained_again_without_a_picture(
+    registry: Registry,
+) -> None:
+    with registry.read() as session:
+        (frozen,) = snapshots.all_snapshots(session)
+    knobs = (*QUICK, 'prior=["a cat"]', "prior_pictures=2", "gradient_checkpointing=true")
+    recipe = load_recipe("demo", knobs)
+    run = pipeline.fine_tune(registry, frozen.id, BASE, recipe, here).run
+    result = row_of(registry, run).result
+    assert result["prior"] == [{"prompt": "a cat", "pictures": 2, "shown": 6}]
+    again = replay(registry, run, here)
+    assert (again.equal, again.differs) == (True, None)
+
+    # Where both pictures of a step fall, the base's own are still shown in it.
+    slots = slots_for(read_plan(folder_of(registry, run)), 0, 1000)
+    fallen = {slot.picture for slot in slots if slot.picture in result["exposure"]}
+    causes = [revoked(registry, one) for one in sorted(fallen)]
+    told = next(one for one in plan_without(registry, causes[-1]).runs if one.of == run)
+    assert fallen <= set(told.less.rows)
+    assert told.less.empty_steps == 0
+    done = retrain(registry, plan_without(registry, causes[-1]), here).runs
+    (ours,) = [one for one in done if one.of == run]
+    assert ours.trained.prior == result["prior"]
+    assert ours.trained.adapter["id"] != result["adapter_id"]

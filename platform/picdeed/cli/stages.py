@@ -330,6 +330,9 @@ def show_run(command: str, done: Any, *, as_json: bool, at_home: bool = True) ->
     say_without(done)
     if done.without_caption:
         say(f"{done.without_caption} pictures had no caption and trained without words")
+    for row in done.prior or ():
+        many, shown = row["pictures"], row["shown"]
+        say(f"the base's own {row['prompt']!r}: {many} pictures, shown {shown} times")
     if done.leaks:
         say(
             f"! {len(done.leaks)} of the held-out pictures are, or may be, pictures that were "

@@ -36,8 +36,8 @@ from picdeed.diffusion.runfolder import write_bytes
 from picdeed.diffusion.tensors import Tensors, read_safetensors, safetensors_bytes
 
 __all__ = [
-    "embed", "encode", "fitting_of", "forget", "frames", "latent_moments", "loss_masks",
-    "prompt_embeddings",
+    "conditions", "embed", "encode", "fitting_of", "forget", "frames", "keep", "kept",
+    "latent_moments", "loss_masks", "prompt_embeddings",
 ]  # fmt: skip
 
 _VERSION = 1
@@ -61,12 +61,12 @@ def latent_moments(
     fitting = fitting_of(base, buckets=buckets)
     names = [trainee.picture for trainee in trainees]
     paths = moments_at(base, names, folder, flip=flip, buckets=buckets)
-    found = {name: _read(path).get("moments") for name, path in paths.items()}
+    found = {name: kept(path).get("moments") for name, path in paths.items()}
     missing = [trainee for trainee in trainees if found[trainee.picture] is None]
     for name, picture in pictures_of(dataset_of(missing), fitting):
         views = [picture, picture.flip(-1)] if flip else [picture]
         moments = torch.stack([encode(base, view) for view in views])
-        _write(paths[name], {"moments": moments})
+        keep(paths[name], {"moments": moments})
         found[name] = moments
     return {name: moments for name, moments in found.items() if moments is not None}
 
@@ -76,7 +76,7 @@ def moments_at(
 ) -> dict[str, Path]:
     """Per picture (an id) the file that keeps its moments, or would."""
     fit = FITTING + fitting_of(base, buckets=buckets).name
-    ours = _common(base) | {"vae": base.facts.parts["vae"], "fit": fit, "flip": flip}
+    ours = conditions(base) | {"vae": base.facts.parts["vae"], "fit": fit, "flip": flip}
     keys = {picture: hash_json(ours | {"picture": picture}) for picture in pictures}
     return {name: latents_of(folder, name) / f"{key}.safetensors" for name, key in keys.items()}
 
@@ -98,10 +98,10 @@ def prompt_embeddings(base: Base, captions: Iterable[str], folder: Path) -> dict
     """Per caption what the network reads instead of it, see `embed`."""
     made: dict[str, Prompt] = {}
     for caption, path in embeddings_at(base, captions, folder).items():
-        prompt: Prompt = _read(path)
+        prompt: Prompt = kept(path)
         if not prompt:
             prompt = embed(base, caption)
-            _write(path, dict(prompt))
+            keep(path, dict(prompt))
         made[caption] = prompt
     return made
 
@@ -109,7 +109,7 @@ def prompt_embeddings(base: Base, captions: Iterable[str], folder: Path) -> dict
 def embeddings_at(base: Base, captions: Iterable[str], folder: Path) -> dict[str, Path]:
     """Per caption, sorted, the file that keeps its embedding, or would."""
     readers = {part: own for part, own in base.facts.parts.items() if _reads(part)}
-    common = _common(base) | {"family": base.family.name, "readers": readers}
+    common = conditions(base) | {"family": base.family.name, "readers": readers}
     keys = {caption: hash_json(common | {"caption": caption}) for caption in sorted(set(captions))}
     return {one: embeddings_of(folder) / f"{key}.safetensors" for one, key in keys.items()}
 
@@ -129,14 +129,14 @@ def frames(
     for trainee in trainees:
         key = hash_json({"picture": trainee.picture, **how})
         path = latents_of(folder, trainee.picture) / f"frame-{key}.safetensors"
-        kept = _read(path).get("frame")
-        if kept is None:
+        numbers = kept(path).get("frame")
+        if numbers is None:
             seen = frame(Path(trainee.path), fitting)
-            kept = torch.tensor(
+            numbers = torch.tensor(
                 [seen.height, seen.width, seen.top, seen.left, seen.high, seen.wide]
             )
-            _write(path, {"frame": kept})
-        made[trainee.picture] = base.family.framed(Frame(*kept.tolist()))
+            keep(path, {"frame": numbers})
+        made[trainee.picture] = base.family.framed(Frame(*numbers.tolist()))
     return made
 
 
@@ -158,7 +158,8 @@ def encode(base: Base, picture: torch.Tensor) -> torch.Tensor:
     return torch.stack([(known.mean[0] - shift) * scale, known.std[0] * scale]).float().cpu()
 
 
-def _common(base: Base) -> dict[str, Any]:
+def conditions(base: Base) -> dict[str, Any]:
+    """What every key holds: on what, and with what, something was computed."""
     return {
         "version": _VERSION,
         "size": base.facts.size,
@@ -175,7 +176,7 @@ def _reads(part: str) -> bool:
     return part.startswith(("text_encoder", "tokenizer")) or part == "pipeline"
 
 
-def _read(path: Path) -> Tensors:
+def kept(path: Path) -> Tensors:
     """Kept tensors; none when there are none or they are not readable: they are made again."""
     try:
         return read_safetensors(path)[0]
@@ -183,6 +184,7 @@ def _read(path: Path) -> Tensors:
         return {}
 
 
-def _write(path: Path, tensors: Tensors) -> None:
+def keep(path: Path, tensors: Tensors) -> None:
+    """Write tensors into a cache's file, all or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, safetensors_bytes(tensors, {}))

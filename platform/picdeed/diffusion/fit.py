@@ -157,8 +157,10 @@ def at_once(recipe: Recipe) -> int:
 
 
 def share_of(recipe: Recipe) -> int:
-    """How many pictures of a step one of a run's processes computes, at most."""
-    return math.ceil(recipe.batch / recipe.processes)
+    """How many pictures of a step one of a run's processes computes, at most: with a prior as many
+    of the base's own as of the run's.
+    """
+    return math.ceil(recipe.batch * (2 if recipe.prior else 1) / recipe.processes)
 
 
 def crowd_of(processes: int, devices: int) -> int:

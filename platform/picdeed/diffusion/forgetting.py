@@ -54,14 +54,16 @@ class Forgetting:
 
 
 def words_for(plan: RunPlan) -> tuple[str, ...]:
-    """The words to draw, none of which a caption of the run holds; as many as `eval_share` allows.
+    """The words to draw, none of which a caption or class prompt of the run holds; as many as
+    `eval_share` allows.
 
     None where that are not two, or every word is in a caption.
     """
     recipe = plan.recipe
     each = _SIDES * (STEPS + recipe.eval_timesteps)
     room = int(recipe.eval_share * recipe.steps * recipe.batch * STEP_COST / each)
-    known = _words(one.caption for one in (*plan.members, *plan.held_out))
+    captions = (one.caption for one in (*plan.members, *plan.held_out))
+    known = _words((*captions, *recipe.prior))
     others = [word for word in WORDS if known.isdisjoint((word, f"{word}s"))]
     chosen = tuple(others[: min(MOST, room)])
     return chosen if len(chosen) >= FEWEST else ()

@@ -6,7 +6,9 @@ and nothing else: every slot's latent, noise and timestep come from its own seed
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
 
@@ -47,7 +49,8 @@ def descend(
                 raise RunFailed(
                     "One picture at a time needs more memory than there is; no adapter was "
                     "written.",
-                    hint="Give the machine more memory or free some, or --set precision=bf16.",
+                    hint="Give the machine more memory or free some, --set precision=bf16, or "
+                    "--set gradient_checkpointing=true.",
                 ) from error
         # Outside of the handler: while it runs, the error holds the failed step's tensors.
         most = (min(most, len(slots)) + 1) // 2
@@ -58,6 +61,26 @@ def descend(
 def computing(device: torch.device, precision: Precision) -> torch.autocast:
     """In which numbers the base computes meanwhile; weights and gradients stay as they are."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision is Precision.BF16)
+
+
+@contextlib.contextmanager
+def recomputing(network: Any, *, on: bool) -> Iterator[None]:
+    """With `on` the network keeps only what enters its blocks and computes the rest once more on
+    the way back (Chen et al. 2016, arXiv 1604.06174): less memory for one more pass forward.
+
+    The very same operations give the very same gradients. Where no gradient is asked for, in
+    evidence and in drawing, diffusers' blocks do nothing of it; after this nothing is left.
+    """
+    if not on:
+        yield
+        return
+    # Its own way of doing so goes without re-entrance: the adapter alone needs gradients, and the
+    # blocks' inputs do not say so.
+    network.enable_gradient_checkpointing()
+    try:
+        yield
+    finally:
+        network.disable_gradient_checkpointing()
 
 
 def _parts(slots: Sequence[Slot], shape: Shape, most: int) -> Iterator[Sequence[Slot]]:

@@ -20,6 +20,12 @@ def embeddings_of(folder: Path) -> Path:
     return folder / "prompts"
 
 
+def prior_of(folder: Path) -> Path:
+    """The folder of what the base itself drew of a class. It never saw a registered picture, so
+    erasing one removes nothing here; names are hashes that tell no prompt."""
+    return folder / "prior"
+
+
 def forget(folder: Path, picture: str) -> None:
     """Remove what was derived from a picture; nothing to remove is no error."""
     shutil.rmtree(latents_of(folder, picture), ignore_errors=True)

@@ -21,7 +21,7 @@ from picdeed.diffusion import optimisers
 from picdeed.diffusion.draws import Slot
 from picdeed.diffusion.evidence import levels, looked
 from picdeed.diffusion.fit import Case, Learning, Taken
-from picdeed.diffusion.gradient import descend, no_room
+from picdeed.diffusion.gradient import descend, no_room, recomputing
 from picdeed.diffusion.lora import attach_recipe, trained
 from picdeed.diffusion.memory import forget_peak, in_use, peak
 from picdeed.diffusion.objective import Objective
@@ -157,9 +157,10 @@ class _Learner:
         rate = self._plan.recipe.rate(self._done)
         begun = _clocks(self._device)
         try:
-            loss, computed = descend(
-                self._slots(count), losses, self._optimizer, whole=count, most=count
-            )
+            with recomputing(self._ready.base.unet, on=self._plan.recipe.gradient_checkpointing):
+                loss, computed = descend(
+                    self._slots(count), losses, self._optimizer, whole=count, most=count
+                )
         except RunFailed:  # what it says is that one picture was too many
             return None
         if computed < count:
@@ -188,7 +189,7 @@ class _Learner:
         found: list[Slot] = []
         at = self._done
         while len(found) < count:
-            found += slots_for(self._plan, at, self._objective.timesteps)
+            found += slots_for(self._plan, at, self._objective.timesteps)[: self._plan.recipe.batch]
             at += 1
         there = cycle(self._largest)
         return [replace(slot, picture=next(there)) for slot in islice(found, count)]

@@ -1,13 +1,15 @@
 """What does a run have before its first step, and what does a slot of a step cost with it?
 
-The base, and of every picture its latents, its prompt, and where its loss counts.
+The base, and of every picture, also of those that the base itself drew of a class, its latents, its
+prompt, and where its loss counts.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,8 +20,10 @@ from picdeed.diffusion.gradient import computing
 from picdeed.diffusion.models import Base, load_base
 from picdeed.diffusion.objective import Objective
 from picdeed.diffusion.plan import RunPlan, Trainee
+from picdeed.diffusion.prior import class_latents, class_prompts, require_drawing
 from picdeed.diffusion.prompts import Prompt, stacked
 from picdeed.diffusion.recipe import Precision, Recipe
+from picdeed.diffusion.runfolder import raise_if_asked_to_stop
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -29,7 +33,7 @@ class Ready:
     """What a run has before its first step: the base, and everything about its pictures.
 
     `wordless` is what a picture's prompt is where its caption is dropped; `masks` say where its
-    loss counts, None everywhere.
+    loss counts, None everywhere. `drawn` are the names of those that the base itself drew.
     """
 
     base: Base
@@ -37,15 +41,19 @@ class Ready:
     prompts: Mapping[str, Prompt]
     wordless: Mapping[str, Prompt]
     masks: Tensors | None = None
+    drawn: Collection[str] = ()
 
     def shape(self, slot: Slot) -> torch.Size:
         """Of the slot's latent: only equal ones are computed together."""
         return self.moments[slot.picture].shape
 
     def sizes(self) -> dict[str, int]:
-        """How many pictures, held out ones too, have which size, as `128x96` (width first)."""
+        """How many pictures, held out ones too, the base's own not, have which size, as `128x96`
+        (width first)."""
         factor = 2 ** (len(self.base.vae.config.block_out_channels) - 1)
-        found = Counter(one.shape[-2:] for one in self.moments.values())
+        found = Counter(
+            one.shape[-2:] for name, one in self.moments.items() if name not in self.drawn
+        )
         return {f"{wide * factor}x{high * factor}": n for (high, wide), n in sorted(found.items())}
 
 
@@ -53,11 +61,14 @@ def prepare(folder: Path, plan: RunPlan) -> Ready:
     """Load the plan's base and fill, or read, the caches.
 
     Raises IntegrityError when base or pictures are not those planned, UsageError on layers that the
-    base does not have.
+    base does not have or a prior that it cannot draw, Stopped when somebody asked while it draws.
     """
     base = load_base(Path(plan.base), expect=plan.base_sha256)
     base.family.require_targets(plan.recipe.targets, base.facts.name)
-    return made_ready(base, plan, (*plan.members, *plan.held_out), cache_of(folder, plan))
+    require_drawing(base, plan)
+    cache = cache_of(folder, plan)
+    ready = made_ready(base, plan, (*plan.members, *plan.held_out), cache)
+    return _with_prior(ready, plan, cache, partial(raise_if_asked_to_stop, folder))
 
 
 def made_ready(base: Base, plan: RunPlan, trainees: Sequence[Trainee], cache: Path) -> Ready:
@@ -73,6 +84,24 @@ def made_ready(base: Base, plan: RunPlan, trainees: Sequence[Trainee], cache: Pa
     if plan.recipe.mask_alpha:
         masks = loss_masks(base, trainees, moments, buckets=buckets)
     return Ready(base, moments, prompts, wordless, masks)
+
+
+def _with_prior(ready: Ready, plan: RunPlan, cache: Path, before_each: Callable[[], None]) -> Ready:
+    """With what the base itself draws of the class prompts; their loss counts everywhere."""
+    if not plan.recipe.prior:
+        return ready
+    drawn = class_latents(ready.base, plan, cache, before_each)
+    words = prompt_embeddings(ready.base, plan.recipe.prior, cache)
+    masks = ready.masks
+    if masks is not None:
+        masks = {**masks, **{name: torch.ones(1, *one.shape[-2:]) for name, one in drawn.items()}}
+    return replace(
+        ready,
+        moments={**ready.moments, **drawn},
+        prompts={**ready.prompts, **class_prompts(ready.base, plan, words)},
+        masks=masks,
+        drawn=frozenset(drawn),
+    )
 
 
 def cache_of(folder: Path, plan: RunPlan) -> Path:
@@ -99,7 +128,8 @@ def slots_losses(
         losses = objective.losses(
             torch.stack(latents), torch.stack(noises), timesteps, stacked(texts), masks
         )
-    return losses * objective.weights(timesteps)
+    own = torch.tensor([slot.weight for slot in slots], device=losses.device)
+    return losses * objective.weights(timesteps) * own
 
 
 def _mask(masks: Tensors, slot: Slot) -> torch.Tensor:

@@ -60,6 +60,7 @@ class Keep(StrEnum):
 
 
 MOST_SAMPLES = 8
+MOST_PRIOR = 16
 _Prompt = Annotated[str, Field(min_length=1, max_length=300, pattern=r"\S")]
 
 
@@ -109,6 +110,10 @@ _LATER: Mapping[str, Any] = {
     "ema": None,
     "buckets": False,
     "mask_alpha": False,
+    "gradient_checkpointing": False,
+    "prior": (),
+    "prior_pictures": 16,
+    "prior_weight": 1.0,
 }
 
 
@@ -129,6 +134,7 @@ class Recipe(BaseModel):
     micro_batch: int | None = Field(None, ge=1, le=4096)
     processes: int = Field(1, ge=1, le=64)
     precision: Precision = Precision.FP32
+    gradient_checkpointing: bool = False
     optimizer: Optimizer = Optimizer.ADAMW
     learning_rate: float = Field(1e-3, gt=0)
     rate_ratio: float = Field(1.0, gt=0, le=1000)
@@ -148,6 +154,9 @@ class Recipe(BaseModel):
     buckets: bool = False
     mask_alpha: bool = False
     balance: Balance = Balance.CLUSTER
+    prior: Annotated[tuple[_Prompt, ...], Field(max_length=MOST_PRIOR)] = ()
+    prior_pictures: int = Field(16, ge=1, le=1000)
+    prior_weight: float = Field(1.0, gt=0, le=100)
     hold_out: float = Field(0.17, ge=0, le=0.5)
     eval_timesteps: int = Field(8, ge=8, le=100)
     eval_noises: int = Field(2, ge=1, le=16)
@@ -252,6 +261,13 @@ def _contradictions(recipe: Recipe) -> Iterator[tuple[bool, str, str]]:
     idle = recipe.processes > recipe.batch
     what = f"{recipe.processes} processes cannot share a batch of {recipe.batch}"
     yield idle, what, "a larger batch or fewer processes"
+    twice = len(set(recipe.prior)) < len(recipe.prior)
+    what = "prior names a prompt twice"
+    yield twice, what, "each once; prior_pictures says how many are drawn of each"
+    how = ("prior_pictures", "prior_weight")
+    alone = not recipe.prior and any(getattr(recipe, name) != _LATER[name] for name in how)
+    what = "prior_pictures and prior_weight say how prior is used, and prior names no prompt"
+    yield alone, what, """--set 'prior=["a picture of a cat"]', or neither"""
 
 
 def _preset_path(preset: str | Path) -> Path:

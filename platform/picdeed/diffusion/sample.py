@@ -78,20 +78,38 @@ def draw(
     drawn = []
     for done, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True)):
         progress("generate", done, len(prompts))
-        values = pipeline(
-            prompt,
-            num_inference_steps=steps,
-            guidance_scale=guidance,
-            # Always the CPU's generator: its numbers are the same on every device.
-            generator=torch.Generator("cpu").manual_seed(seed),
-            output_type="pt",
-            **base.family.asked(base),
-        ).images
+        values = _asked(pipeline, base, prompt, seed, steps=steps, guidance=guidance, output="pt")
         if not bool(torch.isfinite(values).all()):
             raise RunFailed(f"Seed {seed} gave a picture that is not finite; nothing was kept.")
         drawn.append(image_of(values[0]))
     progress("generate", len(prompts), len(prompts))
     return drawn
+
+
+def draw_latents(
+    base: Base, prompt: str, seed: int, *, steps: int, guidance: float, sampler: Sampler
+) -> torch.Tensor:
+    """float32 [channels, height, width] on the CPU: in what the same request of `draw` ended before
+    it was decoded, scaled as the network knows latents."""
+    _check_request([prompt], [seed], steps, guidance)
+    pipeline = _pipeline(base, sampler)
+    found = _asked(pipeline, base, prompt, seed, steps=steps, guidance=guidance, output="latent")
+    return base.family.unpacked(base, found)[0].float().cpu().contiguous()
+
+
+def _asked(
+    pipeline: Any, base: Base, prompt: str, seed: int, *, steps: int, guidance: float, output: str
+) -> torch.Tensor:
+    found: torch.Tensor = pipeline(
+        prompt,
+        num_inference_steps=steps,
+        guidance_scale=guidance,
+        # Always the CPU's generator: its numbers are the same on every device.
+        generator=torch.Generator("cpu").manual_seed(seed),
+        output_type=output,
+        **base.family.asked(base),
+    ).images
+    return found
 
 
 def _pipeline(base: Base, sampler: Sampler) -> Any:

@@ -85,9 +85,13 @@ def draw_quickly(
     """A picture each, in few steps, by whichever sampler suits the base."""
     from picdeed.diffusion.sample import draw
 
+    return draw(base, prompts, seeds, steps=steps, guidance=GUIDANCE, sampler=suited(base))
+
+
+def suited(base: Base) -> Sampler:
+    """The sampler that needs the fewest steps of those that draw with the base."""
     known = base.family.samplers(base.facts.prediction)
-    sampler = Sampler.DPM if Sampler.DPM in known else next(iter(known))
-    return draw(base, prompts, seeds, steps=steps, guidance=GUIDANCE, sampler=sampler)
+    return Sampler.DPM if Sampler.DPM in known else next(iter(known))
 
 
 def _drawn(base: Base, prompts: Sequence[str]) -> dict[int, Image.Image]:

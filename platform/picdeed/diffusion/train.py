@@ -20,14 +20,14 @@ import torch
 
 from picdeed.core.errors import BusyError, IntegrityError, PicdeedError, RunFailed
 from picdeed.core.ids import hash_json
-from picdeed.diffusion import checkpoint, evidence, optimisers
+from picdeed.diffusion import checkpoint, evidence, optimisers, prior
 from picdeed.diffusion.checkpoint import Position
 from picdeed.diffusion.crew import Crew, joined, led
 from picdeed.diffusion.devices import devices_like, pick_device, repeatable
 from picdeed.diffusion.draws import Slot, exposures, slots_of
 from picdeed.diffusion.environment import environment
 from picdeed.diffusion.findings import findings
-from picdeed.diffusion.gradient import descend
+from picdeed.diffusion.gradient import descend, recomputing
 from picdeed.diffusion.lora import Papers, attach_recipe, load_adapter, save_adapter, trained
 from picdeed.diffusion.memory import there_is
 from picdeed.diffusion.models import Base
@@ -108,6 +108,7 @@ def _run(folder: Path, plan: RunPlan, heart: Heartbeat) -> dict[str, Any]:
         **_save(folder, plan, ready.base),
         **_figures(plan, ready.base, at),
         "sizes": ready.sizes(),
+        "prior": prior.told(plan, at.shown),
         "resumed_from": resumed_from,
         "seconds": round(time.monotonic() - started, 3),
     }
@@ -134,10 +135,13 @@ def _fit(
         slots = slots_for(plan, step, objective.timesteps)
         if slots:  # where every row was left out, a step moves nothing but the schedule
             most, rate, own = at.micro or recipe.parts_of, recipe.rate(step), crew.share(slots)
-            loss, computed = descend(
-                own, losses, optimizer, whole=recipe.batch, most=most, shape=ready.shape
-            )
-            loss = crew.summed(loss, parameters) * recipe.batch / len(slots)
+            with recomputing(unet, on=recipe.gradient_checkpointing):
+                loss, computed = descend(
+                    own, losses, optimizer, whole=recipe.batch, most=most, shape=ready.shape
+                )
+            # A mean over the rows that are left; with a prior, what the step came to.
+            over = recipe.batch if recipe.prior else len(slots)
+            loss = crew.summed(loss, parameters) * recipe.batch / over
             norm = improve(loss, parameters, optimizer, rate=rate, clip=recipe.clip_norm)
             told = {"loss": loss, "lr": rate, "norm": norm}
             if computed < recipe.parts_of:  # memory did not hold more: said, and kept
@@ -183,9 +187,9 @@ def improve(
 
 
 def slots_for(plan: RunPlan, step: int, timesteps: int) -> tuple[Slot, ...]:
-    """The slots of one step of a plan."""
+    """The slots of one step of a plan: pictures, then those that the base itself drew."""
     recipe = plan.recipe
-    return slots_of(
+    shown = slots_of(
         step,
         plan.drawn,
         seed=plan.seed,
@@ -196,6 +200,7 @@ def slots_for(plan: RunPlan, step: int, timesteps: int) -> tuple[Slot, ...]:
         copies=plan.drawn_as_one,
         without=plan.left_out,
     )
+    return (*shown, *prior.class_slots(plan, step, timesteps))
 
 
 def _check_exposures(plan: RunPlan, at: Position) -> None:
@@ -207,7 +212,7 @@ def _check_exposures(plan: RunPlan, at: Position) -> None:
         copies=plan.drawn_as_one,
         without=plan.left_out,
     )
-    if Counter(planned) != at.shown:
+    if Counter(planned | prior.class_exposures(plan)) != at.shown:
         raise RunFailed("The pictures that were shown are not those that the plan names.")
 
 

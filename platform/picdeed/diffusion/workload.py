@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from picdeed.diffusion import prior
 from picdeed.diffusion.findings import MOST_REAL
 from picdeed.diffusion.forgetting import words_for
 from picdeed.diffusion.plan import RunPlan
+from picdeed.diffusion.prior import class_exposures
 from picdeed.diffusion.recipe import Keep, Recipe
 from picdeed.diffusion.samples import STEPS, asked_for
 from picdeed.diffusion.watch import BATCH, checkpoints, scheduled
@@ -43,7 +45,7 @@ def workload(plan: RunPlan, *, samples: bool) -> Workload:
     return Workload(
         steps=recipe.steps,
         looks=looks,
-        passes=drawn * STEPS * _SIDES,
+        passes=(drawn * STEPS + len(class_exposures(plan)) * prior.STEPS) * _SIDES,
         decoded=drawn,
         encoded=words + compared,
     )

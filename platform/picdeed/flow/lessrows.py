@@ -159,6 +159,8 @@ def _batch(run: Run) -> int:
 
 
 def _empty(plan: RunPlan, gone: Collection[str]) -> int:
+    if plan.recipe.prior:  # what the base itself drew is shown in every step
+        return 0
     return empty_steps(
         plan.drawn,
         seed=plan.seed,

@@ -46,7 +46,8 @@ class Launch(Protocol):
 class Trained:
     """A run. `distinct_pictures` and `effective_pictures` are of those trained on, `kin_groups` of
     all; they say what was known when it began, `leaks` what is known now. `without_caption` counts
-    pictures that trained without one. `evidence` is what diffusion/findings.py tells, with
+    pictures that trained without one, `prior` the pictures that the base itself drew of a class,
+    one row a prompt. `evidence` is what diffusion/findings.py tells, with
     `nearest` (memorised.py); None where a result is older. `counterfactual_of` is the run (id)
     whose plan it follows without what the revocations in `without` took back; `retrained_as` are
     those that follow its own so.
@@ -64,6 +65,7 @@ class Trained:
     effective_pictures: float | None
     kin_groups: int | None
     without_caption: int | None
+    prior: Sequence[Mapping[str, Any]] | None
     counterfactual_of: str | None
     without: tuple[str, ...]
     retrained_as: tuple[str, ...]
@@ -339,6 +341,7 @@ def show(registry: Registry, run: str) -> Trained:
         effective_pictures=result.get("effective_pictures"),
         kin_groups=result.get("kin_groups"),
         without_caption=result.get("without_caption"),
+        prior=result.get("prior"),
         counterfactual_of=without.of if without else None,
         without=without.revocations if without else (),
         retrained_as=tuple(one.run for one in others if one.of == row.id),

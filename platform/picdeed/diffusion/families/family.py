@@ -49,6 +49,7 @@ class Family:
     `in_one_file` says whether people pass whole bases of it around as a single file.
     `told_by_tokenizer` names values of a tokenizer's config that are part of the base's hash.
     `grain` is what the sides of its pictures must be multiples of, in pixels.
+    `unpacked` makes [batch, channels, height, width] of the latents in which a pipeline ends.
     `settings` are those of `model_index.json` that change what is computed, with their defaults.
     `frames` says whether a prompt tells how its picture was framed. `optional` parts, each a name
     of a model and its tokenizer, may be missing.
@@ -70,6 +71,7 @@ class Family:
     predict: Callable[[Base, torch.Tensor, torch.Tensor, Prompt], torch.Tensor]
     pipeline: Callable[[Base, Any], Any]
     asked: Callable[[Base], Mapping[str, Any]] = lambda _: {}
+    unpacked: Callable[[Base, torch.Tensor], torch.Tensor] = lambda _, latents: latents
     shift: Callable[[Base], float] = lambda _: 1.0
     framed: Callable[[Frame], Prompt] | None = None
     optional: frozenset[str] = frozenset()

@@ -89,7 +89,17 @@ def _predict(base: Base, noisy: torch.Tensor, times: torch.Tensor, prompt: Promp
         txt_ids=torch.zeros(words.shape[1], 3, device=noisy.device),
         img_ids=places(high, wide).to(noisy.device),
     ).sample
-    return F.pixel_shuffle(said.transpose(1, 2).unflatten(2, (high, wide)), _PACKED)
+    return _laid_out(said, high, wide)
+
+
+def _laid_out(tokens: torch.Tensor, high: int, wide: int) -> torch.Tensor:
+    """Latents [batch, channels, 2 high, 2 wide] of tokens [batch, high x wide, 4 channels]."""
+    return F.pixel_shuffle(tokens.transpose(1, 2).reshape(len(tokens), -1, high, wide), _PACKED)
+
+
+def _unpacked(base: Base, drawn: torch.Tensor) -> torch.Tensor:
+    side = base.facts.size // _grain(base)
+    return _laid_out(drawn, side, side)
 
 
 def places(high: int, wide: int) -> torch.Tensor:
@@ -131,6 +141,7 @@ FLUX = Family(
     predict=_predict,
     pipeline=_pipeline,
     asked=_asked,
+    unpacked=_unpacked,
     shift=_shift,
     told_by_tokenizer=("pad_token", "model_max_length"),
 )
