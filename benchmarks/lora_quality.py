@@ -31,9 +31,9 @@ from safetensors.torch import load_file
 
 from picdeed.core.ids import sha256
 from picdeed.diffusion.evidence import measure
-from picdeed.diffusion.lora import attach_recipe, trained
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.recipe import ATTENTION, Recipe, load_recipe
+from picdeed.diffusion.worn import attach_recipe, trained
 from picdeed.sources import linocut
 from picdeed.sources.demo_set import GOOD
 
@@ -105,8 +105,8 @@ class Court:
     def losses(self, recipe: Recipe, kept: Sequence[Path]) -> tuple[float, list[float]]:
         """Of the base, and of each file of weights."""
         loaded = load_base(self._base)
-        attach_recipe(loaded.unet, recipe, 0)
-        own = [weight for _, weight in trained(loaded.unet)]
+        attach_recipe(loaded, recipe, 0)
+        own = [weight for _, weight in trained(loaded)]
         found, plain = [], 0.0
         for path in kept:
             told = load_file(path)

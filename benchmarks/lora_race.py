@@ -228,17 +228,17 @@ def bound(shape: Shape, base: Path) -> float:
     """A step with the encoders over a step without, by FLOPs of matrix products."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    from picdeed.diffusion.lora import attach_recipe
+    from picdeed.diffusion.models import load_base
+    from picdeed.diffusion.worn import attach_recipe
 
     def counted(run: Any) -> float:
         with FlopCounterMode(display=False) as counter:
             run()
         return float(counter.get_total_flops())
 
-    unet = UNet2DConditionModel.from_pretrained(base / "unet").requires_grad_(False)
-    vae = AutoencoderKL.from_pretrained(base / "vae").requires_grad_(False)
-    text = CLIPTextModel.from_pretrained(base / "text_encoder").requires_grad_(False)
-    attach_recipe(unet, Recipe(rank=RANK), 0)
+    loaded = load_base(base, torch.device("cpu"))
+    unet, vae, text = (loaded.parts[name] for name in ("unet", "vae", "text_encoder"))
+    attach_recipe(loaded, Recipe(rank=RANK), 0)
     latent = torch.randn(1, 4, *(shape.side // 2 ** (len(shape.vae) - 1),) * 2)
     told = torch.randn(1, 77, unet.config.cross_attention_dim)
     learns = counted(

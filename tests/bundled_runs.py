@@ -26,7 +26,7 @@ from picdeed.testing import tiny_model, tiny_pictures, tiny_registry
 
 BASE = "my-style"
 RAIL = "LicenseRef-picdeed-openrail-plus-plus-m-2023-07-26"
-QUICK = ("steps=4", "batch=2", "rank=2", "warmup_steps=0", "eval_noises=1")
+QUICK = ("steps=4", "batch=2", "rank=2", "text_rank=3", "warmup_steps=0", "eval_noises=1")
 ANY = re.compile(".*", re.DOTALL)
 
 

@@ -22,18 +22,11 @@ from picdeed.diffusion.adapterkeys import (
     peft_tensors,
     read_foreign,
 )
-from picdeed.diffusion.lora import (
-    Adapter,
-    Papers,
-    attach_recipe,
-    load_adapter,
-    put_on,
-    save_adapter,
-    weights,
-)
+from picdeed.diffusion.lora import Adapter, Papers, load_adapter
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.recipe import TARGETS, Recipe
 from picdeed.diffusion.tensors import Tensors, safetensors_bytes
+from picdeed.diffusion.worn import attach_recipe, put_on, save_adapter, weights
 
 EVERYWHERE = Recipe(rank=3, alpha=6.5, targets=tuple(sorted(TARGETS)))
 LEAF = "mid_block.attentions.0.transformer_blocks.0.attn1"
@@ -67,16 +60,16 @@ class Made:
 
 @pytest.fixture(scope="module")
 def made(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    unet = load_base(tiny_base).unet
-    attach_recipe(unet, EVERYWHERE, seed=1)
+    base = load_base(tiny_base)
+    attach_recipe(base, EVERYWHERE, seed=1)
     with torch.no_grad():
-        for name, tensor in weights(unet).items():
+        for name, tensor in weights(base).items():
             generator = torch.Generator().manual_seed(len(name))
             torch.nn.init.normal_(tensor, std=0.05, generator=generator)
     path = tmp_path_factory.mktemp("own") / "a.safetensors"
     papers = Papers("tiny", "d" * 64, "snp_1", "1f", "run_1", "dec_1", {"MIT": 1}, "e" * 64)
-    save_adapter(path, unet, EVERYWHERE, papers)
-    return Made(load_adapter(path), output(unet))
+    save_adapter(path, base, EVERYWHERE, papers)
+    return Made(load_adapter(path), output(base.unet))
 
 
 def write(folder: Path, tensors: Tensors, **metadata: str) -> Path:
@@ -122,7 +115,7 @@ def test_the_converter_of_diffusers_would_fail_both_checks(made, tiny_base, tmp_
     }
     path = write(tmp_path, wrong)
     assert (said_after_diffusers_loaded(tiny_base, path) - made.said).abs().max() > 0.01
-    assert difference(own_layers(made), layers_of(wrong, {})) == "conv_in"
+    assert difference(own_layers(made), layers_of(wrong, {})) == "unet.conv_in"
     assert read_foreign(path).alpha == EVERYWHERE.rank != EVERYWHERE.alpha
 
 
@@ -134,9 +127,9 @@ def test_a_round_trip_is_equal_to_the_bit(made, tiny_base, tmp_path, names):
     found = read_foreign(path)
     assert (found.id, found.rank, found.alpha) == (own.id, own.rank, own.alpha)
     assert all(torch.equal(found.tensors[name], tensor) for name, tensor in own.tensors.items())
-    unet = load_base(tiny_base).unet
-    put_on(unet, found)
-    assert torch.equal(output(unet), made.said)
+    base = load_base(tiny_base)
+    put_on(base, found)
+    assert torch.equal(output(base.unet), made.said)
 
 
 def test_diffusers_older_names_mean_full_strength():
@@ -148,10 +141,10 @@ def test_diffusers_older_names_mean_full_strength():
         f"unet.{LEAF}.to_q.lora.up.weight": up,
     }
     found = layers_of(older, {})
-    assert set(found) == {f"{LEAF}.to_out.0", f"{LEAF}.to_q"}
+    assert set(found) == {f"unet.{LEAF}.to_out.0", f"unet.{LEAF}.to_q"}
     assert {layer.alpha for layer in found.values()} == {2.0}
     bare = {name.removeprefix("unet."): older[name] for name in list(older)[:2]}
-    assert set(layers_of(bare, {})) == {f"{LEAF}.to_out.0"}
+    assert set(layers_of(bare, {})) == {f"unet.{LEAF}.to_out.0"}
 
 
 @pytest.mark.parametrize("blocks", [(32, 64, 128, 128), (32, 64, 128)])
@@ -170,7 +163,7 @@ def test_every_layer_that_can_be_adapted_has_a_name_that_others_know(blocks):
         if hasattr(module, "weight") and any(f".{name}".endswith(f".{t}") for t in TARGETS)
     ]
     assert len(paths) > 150
-    layers = {path: Layer(torch.ones(1, 1), torch.ones(1, 1), 1.0) for path in paths}
+    layers = {f"unet.{path}": Layer(torch.ones(1, 1), torch.ones(1, 1), 1.0) for path in paths}
     named = kohya_tensors(layers)
     assert len(named) == 3 * len(paths)
     assert all(KNOWN.fullmatch(name.split(".")[0]) for name in named)
@@ -194,7 +187,9 @@ def test_without_an_alpha_it_is_the_rank_and_a_header_that_says_one_counts():
     ("tensors", "metadata", "word"),
     [
         ({}, {}, "holds no adapter"),
-        ({"lora_te_text_model_encoder_layers_0_mlp_fc1.alpha": torch.ones(())}, {}, "lora_te_text"),
+        ({"lora_te_text_model_encoder_layers_0_mlp_fc3.alpha": torch.ones(())}, {}, "lora_te_text"),
+        ({"lora_te3_encoder_block_0.alpha": torch.ones(())}, {}, "lora_te3"),
+        (one() | {"transformer.x.lora_A.weight": torch.ones(2, 4)}, {}, "other tensors are of a UNet"),
         (one() | {"lora_unet_conv_in.hada_w1_a": torch.ones(1)}, {}, "hada_w1_a"),
         (one() | {"lora_unet_conv_in.dora_scale": torch.ones(1)}, {}, "dora_scale"),
         ({"lora_unet_input_blocks_1_1_proj_in.alpha": torch.ones(())}, {}, "input_blocks_1_1"),
@@ -223,7 +218,7 @@ def test_layers_of_several_strengths_are_no_adapter_of_ours(tmp_path):
 
 def test_a_layer_whose_name_does_not_lead_back_is_not_written():
     with pytest.raises(UsageError, match="to_q_other has no name"):
-        kohya_tensors({"to_q_other": Layer(torch.ones(1, 1), torch.ones(1, 1), 1.0)})
+        kohya_tensors({"unet.to_q_other": Layer(torch.ones(1, 1), torch.ones(1, 1), 1.0)})
 
 
 def test_a_difference_is_found_in_any_part():

@@ -7,9 +7,10 @@ import torch
 
 from picdeed.diffusion import checkpoint
 from picdeed.diffusion.checkpoint import Position
-from picdeed.diffusion.lora import adapter_id, attach_recipe, weights
+from picdeed.diffusion.lora import adapter_id
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.recipe import Recipe
+from picdeed.diffusion.worn import attach_recipe, weights
 
 PLAN = "f" * 64
 
@@ -18,8 +19,8 @@ class Trained:
     """A tiny model with an optimiser, and a step that needs no pictures."""
 
     def __init__(self, base, rank=2):
-        self.unet = load_base(base, torch.device("cpu")).unet
-        self.parameters = attach_recipe(self.unet, Recipe(rank=rank), 0)
+        self.base = load_base(base, torch.device("cpu"))
+        self.parameters = attach_recipe(self.base, Recipe(rank=rank), 0)
         self.optimizer = torch.optim.AdamW(self.parameters, lr=0.01, fused=True)
 
     def step(self, times=1):
@@ -29,7 +30,7 @@ class Trained:
             self.optimizer.step()
 
     def id(self):
-        return adapter_id(weights(self.unet))
+        return adapter_id(weights(self.base))
 
 
 @pytest.fixture
@@ -44,11 +45,11 @@ def fresh(tiny_base):
 
 def save(folder, model, step, plan=PLAN):
     at = Position(step, 1.5, Counter({"img_1": step}))
-    checkpoint.save(folder, model.unet, model.optimizer, at, plan)
+    checkpoint.save(folder, model.base, model.optimizer, at, plan)
 
 
 def restore(folder, model, plan=PLAN):
-    return checkpoint.restore(folder, model.unet, model.optimizer, plan)
+    return checkpoint.restore(folder, model.base, model.optimizer, plan)
 
 
 def test_training_on_from_a_state_ends_where_training_through_ends(model, fresh, tmp_path):

@@ -5,9 +5,10 @@ import pytest
 from picdeed.diffusion import evidence
 from picdeed.diffusion.cache import latent_moments, prompt_embeddings
 from picdeed.diffusion.evidence import Evidence, Hearing
-from picdeed.diffusion.lora import load_adapter, put_on
+from picdeed.diffusion.lora import load_adapter
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.train import train
+from picdeed.diffusion.worn import put_on
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def judged(taught_base, ink, make_plan, tmp_path):
         plan.write(tmp_path / "run")
         train(tmp_path / "run")
         base = load_base(taught_base)
-        put_on(base.unet, load_adapter(tmp_path / "run" / "adapter.safetensors"))
+        put_on(base, load_adapter(tmp_path / "run" / "adapter.safetensors"))
         moments = latent_moments(base, unseen, tmp_path / "cache", flip=False)
         texts = prompt_embeddings(base, {t.caption for t in unseen}, tmp_path / "cache")
         return evidence.measure(base, moments, {t.picture: texts[t.caption] for t in unseen})

@@ -7,8 +7,8 @@ import torch
 
 from picdeed.diffusion.forgetting import WORDS, forgetting, words_for
 from picdeed.diffusion.gram import grams_apart, grams_of
-from picdeed.diffusion.lora import attach_recipe, weights
 from picdeed.diffusion.models import load_base
+from picdeed.diffusion.worn import attach_recipe, weights
 from picdeed.imaging.decode import decode
 
 
@@ -19,11 +19,11 @@ def plan(tiny_base, ink, make_plan):
 
 def test_nothing_is_forgotten_by_an_adapter_that_does_nothing(plan, tiny_base):
     base = load_base(tiny_base)
-    attach_recipe(base.unet, plan.recipe, 0)
+    attach_recipe(base, plan.recipe, 0)
     found = forgetting(plan, base)
     assert (found.worse, found.worsened, found.prompts) == (0, 0, WORDS[:2])
     with torch.no_grad():
-        for tensor in weights(base.unet).values():
+        for tensor in weights(base).values():
             tensor.add_(0.5)
     damaged = forgetting(plan, base)
     assert damaged.base == found.base

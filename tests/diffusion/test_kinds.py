@@ -9,19 +9,13 @@ from diffusers import StableDiffusionPipeline
 
 from picdeed.core.errors import UsageError
 from picdeed.diffusion.adapterkeys import kohya_tensors, layers_of
-from picdeed.diffusion.lora import (
-    ADAPTER,
-    attach_recipe,
-    load_adapter,
-    put_on,
-    save_adapter,
-    weights,
-)
+from picdeed.diffusion.lora import load_adapter
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.recipe import Recipe
 from picdeed.diffusion.runfolder import read_json
 from picdeed.diffusion.tensors import safetensors_bytes
 from picdeed.diffusion.train import train
+from picdeed.diffusion.worn import ADAPTER, attach_recipe, put_on, save_adapter, weights
 
 TARGETS = ("to_q", "to_v", "conv1")
 KINDS = {
@@ -44,21 +38,21 @@ def kind(request):
 
 @pytest.fixture
 def moved(tiny_base, kind):
-    """A UNet with an adapter of this kind that does something."""
-    unet = load_base(tiny_base).unet
-    attach_recipe(unet, recipe_of(kind), 1)
+    """A base with an adapter of this kind that does something."""
+    base = load_base(tiny_base)
+    attach_recipe(base, recipe_of(kind), 1)
     with torch.no_grad():
-        for name, tensor in weights(unet).items():
+        for name, tensor in weights(base).items():
             if "lora_B" in name:
                 generator = torch.Generator().manual_seed(len(name))
                 torch.nn.init.normal_(tensor, std=0.05, generator=generator)
-    return unet
+    return base
 
 
 def test_a_fresh_adapter_of_any_kind_changes_nothing(tiny_base, kind):
-    unet = load_base(tiny_base).unet
-    before = output(unet)
-    attach_recipe(unet, recipe_of(kind), 1)
+    base = load_base(tiny_base)
+    unet, before = base.unet, output(base.unet)
+    attach_recipe(base, recipe_of(kind), 1)
     assert torch.allclose(output(unet), before, atol=1e-6)
     unet.disable_adapters()
     assert torch.equal(output(unet), before)
@@ -66,10 +60,10 @@ def test_a_fresh_adapter_of_any_kind_changes_nothing(tiny_base, kind):
 
 def test_its_file_brings_back_exactly_the_same_model(moved, kind, tiny_base, tmp_path):
     save_adapter(tmp_path / "a.safetensors", moved, recipe_of(kind), PAPERS)
-    other = load_base(tiny_base).unet
+    other = load_base(tiny_base)
     put_on(other, load_adapter(tmp_path / "a.safetensors"))
-    assert torch.equal(output(other), output(moved))
-    assert not torch.allclose(output(moved), output(load_base(tiny_base).unet), atol=1e-4)
+    assert torch.equal(output(other.unet), output(moved.unet))
+    assert not torch.allclose(output(moved.unet), output(load_base(tiny_base).unet), atol=1e-4)
 
 
 def test_diffusers_own_loader_reads_it_to_the_same_model(moved, kind, tiny_base, tmp_path):
@@ -82,13 +76,13 @@ def test_diffusers_own_loader_reads_it_to_the_same_model(moved, kind, tiny_base,
         requires_safety_checker=False,
     )
     pipeline.load_lora_weights(tmp_path, weight_name="a.safetensors")
-    assert torch.equal(output(pipeline.unet), output(moved))
+    assert torch.equal(output(pipeline.unet), output(moved.unet))
 
 
 def test_a_layer_of_another_rank_has_it_and_keeps_the_strength(tiny_base):
-    unet = load_base(tiny_base).unet
-    attach_recipe(unet, recipe_of("ranks"), 1)
-    shapes = {name: tensor.shape[0] for name, tensor in weights(unet).items() if "lora_A" in name}
+    base = load_base(tiny_base)
+    attach_recipe(base, recipe_of("ranks"), 1)
+    shapes = {name: tensor.shape[0] for name, tensor in weights(base).items() if "lora_A" in name}
     middle = {rank for name, rank in shapes.items() if name.startswith("mid_block")}
     narrow = {rank for name, rank in shapes.items() if "down_blocks.1.attentions.0" in name}
     rest = {
@@ -99,7 +93,7 @@ def test_a_layer_of_another_rank_has_it_and_keeps_the_strength(tiny_base):
     assert (middle, narrow, rest) == ({7}, {2}, {4})
     scales = {
         round(value, 6)
-        for module in unet.modules()
+        for module in base.unet.modules()
         for value in getattr(module, "scaling", {}).values()
     }
     assert scales == {2.5}
@@ -108,13 +102,13 @@ def test_a_layer_of_another_rank_has_it_and_keeps_the_strength(tiny_base):
 def test_a_rank_for_no_layer_is_refused(tiny_base):
     recipe = Recipe(targets=TARGETS, ranks={"down_blocks.9": 3})
     with pytest.raises(UsageError, match=r"down_blocks\.9"):
-        attach_recipe(load_base(tiny_base).unet, recipe, 0)
+        attach_recipe(load_base(tiny_base), recipe, 0)
 
 
 def test_a_header_whose_layer_has_another_strength_is_refused(tiny_base, tmp_path):
-    unet, path = load_base(tiny_base).unet, tmp_path / "a.safetensors"
-    attach_recipe(unet, recipe_of("ranks"), 1)
-    save_adapter(path, unet, recipe_of("ranks"), PAPERS)
+    base, path = load_base(tiny_base), tmp_path / "a.safetensors"
+    attach_recipe(base, recipe_of("ranks"), 1)
+    save_adapter(path, base, recipe_of("ranks"), PAPERS)
     read = load_adapter(path)
     settings = json.loads(read.metadata["lora_adapter_metadata"])
     layer = next(iter(settings["unet.alpha_pattern"]))
@@ -141,8 +135,11 @@ def test_kohya_s_names_keep_every_layer_s_strength(moved, kind, tmp_path):
     save_adapter(tmp_path / "a.safetensors", moved, recipe_of(kind), PAPERS)
     read = load_adapter(tmp_path / "a.safetensors")
     layers = layers_of(read.tensors, read.metadata)
-    wanted = {name: module.scaling[ADAPTER] for name, module in moved.named_modules()
-              if ADAPTER in getattr(module, "scaling", {})}  # fmt: skip
+    wanted = {
+        f"unet.{name}": module.scaling[ADAPTER]
+        for name, module in moved.unet.named_modules()
+        if ADAPTER in getattr(module, "scaling", {})
+    }
     again = layers_of(kohya_tensors(layers), {})
     assert {name: layer.alpha / layer.rank for name, layer in again.items()} == pytest.approx(
         wanted

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from picdeed.core.errors import RunFailed
 from picdeed.diffusion import train as trainer
 from picdeed.diffusion.draws import empty_steps, exposures, slots_of
-from picdeed.diffusion.lora import attach_recipe, load_adapter
+from picdeed.diffusion.lora import load_adapter
 from picdeed.diffusion.objective import Objective
 from picdeed.diffusion.plan import Without, read_plan
 from picdeed.diffusion.ready import prepare
 from picdeed.diffusion.runfolder import read_log
 from picdeed.diffusion.tensors import read_safetensors
 from picdeed.diffusion.train import slots_for, slots_losses, train
+from picdeed.diffusion.worn import attach_recipe
 
 RUN, REVOCATION = "run_" + "1" * 64, "rev_" + "2" * 64
 
@@ -133,7 +134,7 @@ def test_each_row_that_is_left_keeps_its_weight(tiny_base, ink, make_plan, tmp_p
     train(tmp_path / "run")
     ready = prepare(tmp_path / "run", one)
     objective = Objective(ready.base, one.recipe.min_snr_gamma)
-    parameters = attach_recipe(ready.base.unet, one.recipe, one.seed)
+    parameters = attach_recipe(ready.base, one.recipe, one.seed)
     slots = slots_for(one, 0, objective.timesteps)
     alone = [slots_losses(objective, ready, one.recipe.precision, [slot]) for slot in slots]
     assert len(alone) == 2

@@ -10,54 +10,58 @@ from diffusers import StableDiffusionPipeline
 from safetensors.torch import load_file
 
 from picdeed.core.errors import UsageError
-from picdeed.diffusion.lora import (
-    ADAPTER,
-    adapter_id,
-    attach_recipe,
-    load_adapter,
-    put_on,
-    save_adapter,
-    weights,
-)
+from picdeed.diffusion.lora import adapter_id, load_adapter
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.recipe import ATTENTION, CONVOLUTIONS, Recipe
 from picdeed.diffusion.tensors import safetensors_bytes
+from picdeed.diffusion.worn import (
+    attach_recipe,
+    bare,
+    put_on,
+    save_adapter,
+    take_off,
+    weights,
+    worn,
+)
 
 RECIPE = Recipe(rank=3, alpha=6.0, targets=ATTENTION + CONVOLUTIONS)
 
 
 @pytest.fixture
 def trained(tiny_base):
-    """A UNet whose adapter does something."""
-    unet = load_base(tiny_base).unet
-    attach_recipe(unet, RECIPE, seed=1)
+    """A base whose adapter does something."""
+    base = load_base(tiny_base)
+    attach_recipe(base, RECIPE, seed=1)
     with torch.no_grad():
-        for name, tensor in weights(unet).items():
+        for name, tensor in weights(base).items():
             if "lora_B" in name:
                 torch.nn.init.normal_(
                     tensor, std=0.05, generator=torch.Generator().manual_seed(len(name))
                 )
-    return unet
+    return base
 
 
 def test_a_fresh_adapter_changes_nothing_and_depends_on_its_seed_alone(tiny_base):
-    unets = [load_base(tiny_base).unet for _ in range(3)]
-    before = output(unets[0])
+    bases = [load_base(tiny_base) for _ in range(3)]
+    before = output(bases[0].unet)
     state = torch.get_rng_state()
-    for unet, seed in zip(unets, (1, 1, 2), strict=True):
-        attach_recipe(unet, RECIPE, seed)
+    for base, seed in zip(bases, (1, 1, 2), strict=True):
+        attach_recipe(base, RECIPE, seed)
     assert torch.equal(state, torch.get_rng_state())
-    assert torch.equal(output(unets[0]), before)
-    first, second, third = (adapter_id(weights(unet)) for unet in unets)
+    assert torch.equal(output(bases[0].unet), before)
+    first, second, third = (adapter_id(weights(base)) for base in bases)
     assert first == second != third
 
 
 def test_only_the_adapter_is_trained(tiny_base):
-    unet = load_base(tiny_base).unet
-    parameters = attach_recipe(unet, RECIPE, 0)
+    base = load_base(tiny_base)
+    parameters = attach_recipe(base, RECIPE, 0)
     assert isinstance(parameters, list)
-    assert len(parameters) == len(weights(unet)) > 20
-    assert all("lora" in n for n, p in unet.named_parameters() if p.requires_grad)
+    assert len(parameters) == len(weights(base)) > 20
+    models = [base.parts[name] for name in base.family.parts]
+    learning = [n for one in models for n, p in one.named_parameters() if p.requires_grad]
+    assert all("lora" in name for name in learning)
+    assert len(learning) == len(parameters)
 
 
 def test_the_file_brings_back_exactly_the_same_model(trained, tiny_base, tmp_path):
@@ -65,11 +69,16 @@ def test_the_file_brings_back_exactly_the_same_model(trained, tiny_base, tmp_pat
     name, digest = save_adapter(path, trained, RECIPE, PAPERS)
     read = load_adapter(path)
     assert (read.id, read.sha256, read.rank, read.alpha) == (name, digest, 3, 6.0)
-    other = load_base(tiny_base).unet
+    other = load_base(tiny_base)
     put_on(other, read)
-    assert torch.equal(output(other), output(trained))
-    other.disable_adapters()
-    assert torch.equal(output(other), output(load_base(tiny_base).unet))
+    assert torch.equal(output(other.unet), output(trained.unet))
+    plain = output(load_base(tiny_base).unet)
+    with bare(other):
+        assert torch.equal(output(other.unet), plain)
+    assert torch.equal(output(other.unet), output(trained.unet))
+    take_off(other)
+    assert torch.equal(output(other.unet), plain)
+    assert not worn(other)
 
 
 def test_diffusers_own_loader_reads_the_file_to_the_same_model(trained, tiny_base, tmp_path):
@@ -84,7 +93,7 @@ def test_diffusers_own_loader_reads_the_file_to_the_same_model(trained, tiny_bas
     )
     pipeline.load_lora_weights(tmp_path, weight_name="a.safetensors")
     # alpha is twice the rank here: a reader that loses it gives another picture
-    assert torch.equal(output(pipeline.unet), output(trained))
+    assert torch.equal(output(pipeline.unet), output(trained.unet))
 
 
 def test_the_header_holds_the_papers_and_the_bytes_repeat(trained, tmp_path):
@@ -123,10 +132,10 @@ def test_weights_that_are_not_finite_are_never_saved(trained, tmp_path):
 
 
 def test_targets_that_the_base_does_not_have_are_refused(tiny_base):
-    unet = load_base(tiny_base).unet
+    base = load_base(tiny_base)
     recipe = Recipe(targets=("conv_shortcut",)).model_copy(update={"targets": ("nowhere",)})
     with pytest.raises(UsageError, match="does not fit"):
-        attach_recipe(unet, recipe, 0)
+        attach_recipe(base, recipe, 0)
 
 
 def test_an_adapter_of_another_shape_is_refused_and_leaves_the_base_as_it_was(
@@ -139,11 +148,11 @@ def test_an_adapter_of_another_shape_is_refused_and_leaves_the_base_as_it_was(
     name = min(tensors)
     for change in ({name: tensors[name][:1]}, {"unet.surplus.lora_A.weight": torch.ones(1)}):
         path.write_bytes(safetensors_bytes({**tensors, **change}, metadata))
-        unet = load_base(tiny_base).unet
+        base = load_base(tiny_base)
         with pytest.raises(UsageError, match="does not fit"):
-            put_on(unet, load_adapter(path))
-        assert torch.equal(output(unet), output(load_base(tiny_base).unet))
-        assert ADAPTER not in getattr(unet, "peft_config", {})
+            put_on(base, load_adapter(path))
+        assert torch.equal(output(base.unet), output(load_base(tiny_base).unet))
+        assert not worn(base)
 
 
 @pytest.mark.parametrize(

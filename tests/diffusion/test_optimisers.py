@@ -8,10 +8,11 @@ import torch
 from picdeed.core.errors import UsageError
 from picdeed.diffusion import checkpoint, optimisers
 from picdeed.diffusion.checkpoint import Position
-from picdeed.diffusion.lora import adapter_id, attach_recipe, trained, weights
+from picdeed.diffusion.lora import adapter_id
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.optimisers import build
 from picdeed.diffusion.recipe import Optimizer, Recipe
+from picdeed.diffusion.worn import attach_recipe, trained, weights
 
 LIBRARIES = {"prodigy": "prodigyopt", "schedule-free": "schedulefree", "adamw-8bit": "bitsandbytes"}
 HERE = [
@@ -27,9 +28,9 @@ class Run:
 
     def __init__(self, base, **knobs):
         recipe = Recipe(rank=2, learning_rate=0.01, weight_decay=0.01, **knobs)
-        self.unet = load_base(base, torch.device("cpu")).unet
-        attach_recipe(self.unet, recipe, 0)
-        self.named = trained(self.unet)
+        self.base = load_base(base, torch.device("cpu"))
+        attach_recipe(self.base, recipe, 0)
+        self.named = trained(self.base)
         self.optimizer = build(recipe, self.named)
         optimisers.settled(self.optimizer, training=True)
 
@@ -44,7 +45,7 @@ class Run:
             return float(sum((weight - 0.3).square().sum() for _, weight in self.named))
 
     def id(self):
-        return adapter_id(weights(self.unet))
+        return adapter_id(weights(self.base))
 
 
 @pytest.mark.parametrize(
@@ -55,8 +56,8 @@ def test_every_optimiser_learns_and_resumes_to_the_same_bytes(which, ema, tiny_b
     through, resumed = (Run(tiny_base, optimizer=which, ema=ema) for _ in range(2))
     before = through.off()
     through.step(3)
-    checkpoint.save(tmp_path, through.unet, through.optimizer, Position(3), "f" * 64)
-    assert checkpoint.restore(tmp_path, resumed.unet, resumed.optimizer, "f" * 64).step == 3
+    checkpoint.save(tmp_path, through.base, through.optimizer, Position(3), "f" * 64)
+    assert checkpoint.restore(tmp_path, resumed.base, resumed.optimizer, "f" * 64).step == 3
     for run in (through, resumed):
         run.step(4)
     assert through.off() < before
@@ -69,9 +70,9 @@ def test_every_optimiser_learns_and_resumes_to_the_same_bytes(which, ema, tiny_b
 def test_a_state_of_another_optimiser_is_passed_over(tiny_base, tmp_path):
     muon, adamw = Run(tiny_base, optimizer="muon"), Run(tiny_base, rate_ratio=4.0)
     muon.step(1)
-    checkpoint.save(tmp_path, muon.unet, muon.optimizer, Position(1), "f" * 64)
+    checkpoint.save(tmp_path, muon.base, muon.optimizer, Position(1), "f" * 64)
     before = adamw.id()
-    assert checkpoint.restore(tmp_path, adamw.unet, adamw.optimizer, "f" * 64).step == 0
+    assert checkpoint.restore(tmp_path, adamw.base, adamw.optimizer, "f" * 64).step == 0
     assert adamw.id() == before
 
 

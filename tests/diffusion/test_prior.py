@@ -19,7 +19,7 @@ from picdeed.diffusion.latents import prior_of
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.objective import Objective
 from picdeed.diffusion.plan import Without
-from picdeed.diffusion.prompts import FRAME, WORDS
+from picdeed.diffusion.prompts import FRAME
 from picdeed.diffusion.ready import prepare, slots_losses
 from picdeed.diffusion.recipe import Precision
 from picdeed.diffusion.runfolder import STOPPED, Stopped, ask_to_stop, read_log
@@ -119,10 +119,8 @@ def test_they_are_what_the_base_draws_before_it_is_decoded(family, ink, make_pla
         values = vae.decode(moments[0, :1] / vae.config.scaling_factor + shift).sample
     image = image_of((values[0] / 2 + 0.5).clamp(0, 1))
     assert image.tobytes() == drawn.tobytes()
-    words = {prompt: {WORDS: torch.tensor([n])} for n, prompt in enumerate(plan.recipe.prior)}
-    prompts = prior.class_prompts(base, plan, words)
-    assert prompts["prior_1_1"][WORDS].tolist() == [1]
-    told = prompts["prior_1_1"].get(FRAME)
+    assert prior.class_captions(plan)["prior_1_1"] == "a ring"
+    told = prior.class_frames(base, plan)["prior_1_1"].get(FRAME)
     assert (told is None) == (family != "sdxl")
     assert told is None or told.tolist() == [32, 32, 0, 0, 32, 32]
 

@@ -34,6 +34,9 @@ def test_every_preset_loads_and_opens_with_the_command_that_runs_it(name):
         (['prior=["a cat", "a cat"]'], "twice"),
         (["prior_weight=0.5"], "prior names no prompt"),
         (["prior_pictures=4"], "prior names no prompt"),
+        (["optimizer=prodigy", "rate_ratio=4"], "one rate"),
+        (["text_rate=0.5"], "text_rank = 0"),
+        (["text_rank=4", "dora=true"], "magnitudes"),
     ],
 )
 def test_knobs_that_contradict_each_other_are_refused(overrides, named):

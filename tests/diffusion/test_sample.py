@@ -6,10 +6,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from picdeed.core.errors import IntegrityError, RunFailed, UsageError
-from picdeed.diffusion.lora import load_adapter, put_on
+from picdeed.diffusion.lora import load_adapter
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.sample import draw, generate
 from picdeed.diffusion.samplers import Sampler
+from picdeed.diffusion.worn import put_on
 
 FEW = {"steps": 3, "threads": 1}
 
@@ -41,7 +42,7 @@ def test_an_adapter_changes_pictures_and_switched_off_leaves_the_base(
 ):
     plain = generate(tiny_base, None, ["a"], [1], sampler=sampler, **FEW)
     loaded = load_base(tiny_base)
-    put_on(loaded.unet, load_adapter(a_finished_run / "adapter.safetensors"))
+    put_on(loaded, load_adapter(a_finished_run / "adapter.safetensors"))
     on = draw(loaded, ["a"], [1], steps=3, sampler=sampler)
     loaded.unet.disable_adapters()
     off = draw(loaded, ["a"], [1], steps=3, sampler=sampler)

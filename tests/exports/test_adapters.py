@@ -19,11 +19,13 @@ from picdeed.core.errors import Denied, IntegrityError, UsageError
 from picdeed.core.events import Event, Progress
 from picdeed.core.ids import sha256, sha256_file
 from picdeed.diffusion.adapterkeys import SETTINGS, kohya_tensors, layers_of, peft_tensors
-from picdeed.diffusion.lora import load_adapter, put_on
+from picdeed.diffusion.cache import embed
+from picdeed.diffusion.lora import load_adapter
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.recipe import load_recipe
 from picdeed.diffusion.tensors import read_safetensors, safetensors_bytes
 from picdeed.diffusion.train import train
+from picdeed.diffusion.worn import put_on
 from picdeed.exports.adapters import Form, export_adapter, read_back
 from picdeed.flow import pipeline
 from picdeed.flow.models import add_model
@@ -34,7 +36,10 @@ from picdeed.registry.session import Registry, open_registry
 from picdeed.rights.verdict import Use
 from picdeed.testing import tiny_model, tiny_pictures, tiny_registry
 
-QUICK = ("steps=4", "batch=2", "rank=2", "warmup_steps=0", "eval_noises=1", "caption_prefix=ink, ")
+QUICK = (
+    *("steps=4", "batch=2", "rank=2", "warmup_steps=0", "eval_noises=1", "caption_prefix=ink, "),
+    *("text_rank=3", "text_rate=0.5"),
+)
 
 
 def here(folder: Path, *, progress: Progress) -> None:
@@ -110,7 +115,7 @@ def test_diffusers_predicts_the_same_from_every_form(
 ) -> None:
     done = export_adapter(lived, form, lived_once.adapter, out)
     base = load_base(lived_once.place / "base")
-    before = predicted(base.unet)
+    before, read = predicted(base.unet), embed(base, "ink")
     loaded = StableDiffusionPipeline(
         **base.parts,
         scheduler=None,
@@ -120,11 +125,15 @@ def test_diffusers_predicts_the_same_from_every_form(
     )
     loaded.load_lora_weights(done.path.parent, weight_name=done.path.name)
     adapter = load_adapter(own(lived, lived_once))
-    ours = load_base(lived_once.place / "base").unet
-    put_on(ours, adapter)
+    dressed = load_base(lived_once.place / "base")
+    put_on(dressed, adapter)
+    ours = dressed.unet
     assert (done.rank, done.alpha) == (2, 32.0)  # whoever loses alpha draws another picture
     assert torch.equal(predicted(loaded.unet), predicted(ours))
     assert (predicted(ours) - before).abs().max() > 1e-2
+    heard = embed(dressed, "ink")["prompt_embeds"]
+    assert torch.equal(embed(base, "ink")["prompt_embeds"], heard)
+    assert (heard - read["prompt_embeds"]).abs().max() > 1e-3
 
 
 def test_comfyui_gets_kohyas_bytes(lived: Registry, lived_once: Life, out: Path) -> None:
@@ -170,6 +179,8 @@ def test_the_header_says_what_is_true_and_keeps_the_papers(
             "ss_network_alpha": "32.0",
             "ss_network_args": '{"conv_dim": "2", "conv_alpha": "32.0"}',
             "ss_learning_rate": "0.003",
+            "ss_unet_lr": "0.003",
+            "ss_text_encoder_lr": "0.0015",
             "ss_steps": "4",
             "ss_max_train_steps": "4",
             "ss_seed": "0",
@@ -188,6 +199,7 @@ def test_the_header_says_what_is_true_and_keeps_the_papers(
     # not there at all: what is not so, or what diffusers would believe before the alphas
     assert not {"ss_v2", "ss_sd_model_hash", "ss_min_snr_gamma", SETTINGS} & said.keys()
     assert tensors["lora_unet_conv_in.alpha"] == 32.0
+    assert tensors["lora_te_text_model_encoder_layers_0_self_attn_q_proj.alpha"] == 48.0
 
 
 def test_the_notices_that_the_header_names_lie_beside(

@@ -309,6 +309,21 @@ def test_papers_of_another_plan_are_refused(
     assert f"another {name}" in refused(home, path)
 
 
+@pytest.mark.parametrize("change", [{"text_encoder.r": 4}, {"unet.r": 3}, None])
+def test_an_adapter_of_another_shape_than_the_recipe_s_is_refused(
+    home: Registry, out: Out, tmp_path: Path, change: dict[str, int] | None
+) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(entries(out.file)["adapter.safetensors"])
+    settings = json.loads(load_adapter(path).metadata["lora_adapter_metadata"])
+    assert settings["text_encoder.r"] == 3
+    other = settings | (change or {})
+    if change is None:
+        other = {key: value for key, value in settings.items() if key.startswith("unet.")}
+    run = with_tensors(out, tmp_path / "x.run.picdeed", lora_adapter_metadata=json.dumps(other))
+    assert "another shape" in refused(home, run)
+
+
 @pytest.mark.parametrize("share", [0.001, 0.2, 0.6, 0.95])
 def test_a_flipped_bit_is_found(home: Registry, out: Out, tmp_path: Path, share: float) -> None:
     data = bytearray(out.file.read_bytes())

@@ -6,6 +6,13 @@
     before it  unet.mid_block.(...).processor.to_q_lora.down.weight, ...    alpha = rank
 
 A transformer's keys begin with `transformer.` instead, and kohya's names are not known for them.
+CLIP encoders have keys of their own, the layers under `text_model.`:
+
+    peft       text_encoder(_2).text_model.(...).q_proj.lora_A.weight, ...  alpha in the header
+    kohya      lora_te_text_model_(...)_q_proj.lora_down.weight, ..., .alpha; where a base has two
+               of them lora_te1_ and lora_te2_
+    diffusers  text_encoder(_2).(...).q_proj.lora_linear_layer.down.weight  alpha = rank
+    before it  text_encoder(_2).(...).to_q_lora.down.weight, ...            alpha = rank
 
 A layer adds (alpha / rank) * up @ down. Where a file says no alpha, all of these formats mean
 alpha = rank. diffusers' own `convert_state_dict_to_kohya` writes alpha = rank also where
@@ -26,14 +33,14 @@ import torch
 
 from picdeed.core.errors import UsageError
 from picdeed.core.ids import sha256
-from picdeed.diffusion.lora import Adapter, adapter_id
+from picdeed.diffusion.lora import NETWORKS, TEXT, Adapter, Settings, adapter_id, spelled, unspelled
 from picdeed.diffusion.tensors import Tensors, read_safetensors
 
 SETTINGS = "lora_adapter_metadata"
 """Under this name of a header lie peft's settings, as diffusers writes and reads them."""
 
 _READ = "Read are LoRA files with the names of peft, kohya or diffusers."
-UNET, TRANSFORMER = "unet", "transformer"
+UNET, TRANSFORMER = NETWORKS
 _MATRICES = (2, 4)  # dimensions: of a linear layer, of a convolution
 
 # Names of the diffusers UNet that hold an underscore of their own, then those that hold none:
@@ -45,13 +52,24 @@ _WORDS = (
     *("resnets", "attentions", "downsamplers", "upsamplers", "attn1", "attn2", "ff", "net"),
     *("conv1", "conv2", "conv", "proj", r"\d+"),
 )
-_WORD = re.compile(rf"(?:^|_)({'|'.join(_WORDS)})(?=_|$)")
-_KOHYA = re.compile(r"lora_unet_(?P<layer>\w+)\.(?:lora_(?P<part>down|up)\.weight|alpha)")
+_TEXT_WORDS = (
+    *("text_model", "encoder", "layers", "self_attn", "q_proj", "k_proj", "v_proj", "out_proj"),
+    *("mlp", "fc1", "fc2", "text_projection", r"\d+"),
+)
+_KOHYA = re.compile(
+    r"lora_(?P<model>unet|te|te1|te2)_(?P<layer>\w+)\.(?:lora_(?P<part>down|up)\.weight|alpha)"
+)
+_MODELS = {"unet": UNET, "te": TEXT[0], "te1": TEXT[0], "te2": TEXT[1]}
 _DOTTED = (
-    re.compile(r"(?:unet|transformer)\.(?P<layer>[\w.]+)\.lora_(?P<part>[AB])\.weight"),
-    re.compile(r"(?:unet|transformer)\.(?P<layer>[\w.]+)\.lora\.(?P<part>down|up)\.weight"),
+    re.compile(
+        r"(?P<model>unet|transformer|text_encoder(?:_2)?)\.(?P<layer>[\w.]+)"
+        r"\.(?:lora_(?P<part>[AB])|(?:lora|lora_linear_layer)\.(?P<half>down|up))\.weight"
+    ),
     # before 2023-11 only attention could be adapted, and "unet." could be missing
-    re.compile(r"(?:unet\.)?(?P<layer>[\w.]+\.to_(?:q|k|v|out))_lora\.(?P<part>down|up)\.weight"),
+    re.compile(
+        r"(?:(?P<model>unet|text_encoder(?:_2)?)\.)?(?P<layer>[\w.]+\.to_(?:q|k|v|out))_lora"
+        r"\.(?P<half>down|up)\.weight"
+    ),
 )
 _LITERAL = re.compile(r"\^?[\w.]+")  # peft takes expressions; those that are names are read
 _PARTS = {"A": "down", "B": "up", "down": "down", "up": "up", None: "alpha"}
@@ -72,16 +90,15 @@ class Layer:
 
 
 Layers = Mapping[str, Layer]
-"""By the path of the layer in diffusers' network, such as `mid_block.attentions.0.proj_in`."""
+"""By the model and the layer's path in it, such as `unet.mid_block.attentions.0.proj_in`."""
 
 
 def layers_of(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> dict[str, Layer]:
     """The layers of a file in any of the formats above.
 
-    Raises UsageError naming what is no part of a UNet's LoRA, what lacks its other half, and
-    what says two strengths at once: half an adapter would be another adapter.
+    Raises UsageError naming what is no part of a LoRA of one network and its encoders, what lacks
+    its other half, and what says two strengths at once: half an adapter would be another adapter.
     """
-    network = network_of(tensors)
     found: dict[str, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         layer, part = _place(name)
@@ -90,49 +107,47 @@ def layers_of(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) 
         found[layer][part] = tensor
     if not found:
         raise UsageError("The file holds no adapter.", hint=_READ)
-    settings = _settings(metadata, network)
-    return {layer: _layer(layer, found[layer], settings) for layer in sorted(found)}
+    models = {layer.partition(".")[0] for layer in found}
+    if models.issuperset(NETWORKS):
+        of = next(layer for layer in found if layer.startswith(f"{TRANSFORMER}."))
+        raise UsageError(f"{of} is of a transformer, other tensors are of a UNet.", hint=_READ)
+    said = {model: _settings(metadata, model) for model in models}
+    return {
+        layer: _layer(layer, found[layer], said[layer.partition(".")[0]]) for layer in sorted(found)
+    }
 
 
-def network_of(tensors: Mapping[str, torch.Tensor]) -> str:
-    """Which of a pipeline's networks a file is for: `unet` or `transformer`.
-
-    Raises UsageError when it is for both: half of it would be left out.
-    """
-    ours = sorted(name for name in tensors if name.startswith(f"{TRANSFORMER}."))
-    if not ours:
-        return UNET
-    if len(ours) < len(tensors):
-        raise UsageError(f"{ours[0]} is of a transformer, other tensors are not.", hint=_READ)
-    return TRANSFORMER
-
-
-def peft_tensors(layers: Layers, network: str = UNET) -> Tensors:
+def peft_tensors(layers: Layers) -> Tensors:
     """The tensors under peft's names, which are those of picdeed's own files."""
-    named = {f"{network}.{name}.lora_A.weight": layer.down for name, layer in layers.items()}
-    return named | {f"{network}.{name}.lora_B.weight": layer.up for name, layer in layers.items()}
+    named = {f"{name}.lora_A.weight": layer.down for name, layer in layers.items()}
+    return named | {f"{name}.lora_B.weight": layer.up for name, layer in layers.items()}
 
 
-def kohya_tensors(layers: Layers, network: str = UNET) -> Tensors:
+def kohya_tensors(layers: Layers) -> Tensors:
     """The tensors under kohya's names, each with its real alpha (float32, no dimension).
 
     ComfyUI and A1111 read the same names. Raises UsageError for a transformer, and naming a layer
     whose name would not lead back to it.
     """
-    if network != UNET:
+    models = {layer.partition(".")[0] for layer in layers}
+    if TRANSFORMER in models:
         raise UsageError(
             "kohya's format names the layers of a UNet; this adapter is a transformer's. Nothing "
             "was written.",
             hint="diffusers and what is built on it read it as it is: picdeed export peft ADAPTER.",
         )
+    two = TEXT[1] in models
+    prefixes = {UNET: "unet", TEXT[0]: "te1" if two else "te", TEXT[1]: "te2"}
     named: Tensors = {}
     for layer, held in layers.items():
-        flat = layer.replace(".", "_")
-        if _dotted(flat) != layer:
+        model, _, path = layer.partition(".")
+        flat = path.replace(".", "_")
+        if model not in prefixes or _dotted(model, flat) != path:
             raise UsageError(f"The layer {layer} has no name in kohya's format.")
-        named[f"lora_unet_{flat}.lora_down.weight"] = held.down
-        named[f"lora_unet_{flat}.lora_up.weight"] = held.up
-        named[f"lora_unet_{flat}.alpha"] = torch.tensor(held.alpha, dtype=torch.float32)
+        key = f"lora_{prefixes[model]}_{flat}"
+        named[f"{key}.lora_down.weight"] = held.down
+        named[f"{key}.lora_up.weight"] = held.up
+        named[f"{key}.alpha"] = torch.tensor(held.alpha, dtype=torch.float32)
     return named
 
 
@@ -159,46 +174,58 @@ def read_foreign(path: Path) -> Adapter:
     """A file in any of these formats as an adapter of ours: the same tensors under peft's names.
 
     `targets` are whole paths of layers, so that it fits exactly these. Raises UsageError as
-    `layers_of` does, and when layers differ in rank or alpha, which an `Adapter` cannot say.
+    `layers_of` does, and when layers of one model differ in rank or alpha, which an `Adapter`
+    cannot say.
     """
     tensors, metadata = read_safetensors(path)
     layers = layers_of(tensors, metadata)
-    rank, alpha = next((layer.rank, layer.alpha) for layer in layers.values())
-    for name, layer in layers.items():
-        if (layer.rank, layer.alpha) != (rank, alpha):
-            raise UsageError(
-                f"{path}: {name} has rank {layer.rank} and alpha {layer.alpha:g}, others have "
-                f"{rank} and {alpha:g}; picdeed's adapters have one of each."
-            )
-    named = peft_tensors(layers, network_of(tensors))
+    named = peft_tensors(layers)
+    models = {layer.partition(".")[0] for layer in layers}
     return Adapter(
         id=adapter_id(named),
         sha256=sha256(path.read_bytes()),
-        rank=rank,
-        alpha=alpha,
-        targets=tuple(layers),
+        parts={m: _shared(path, m, layers) for m in (*NETWORKS, *TEXT) if m in models},
         tensors=named,
         metadata=metadata,
     )
 
 
+def _shared(path: Path, model: str, layers: Layers) -> Settings:
+    own = {name: one for name, one in layers.items() if name.startswith(f"{model}.")}
+    rank, alpha = next((layer.rank, layer.alpha) for layer in own.values())
+    for name, layer in own.items():
+        if (layer.rank, layer.alpha) != (rank, alpha):
+            raise UsageError(
+                f"{path}: {name} has rank {layer.rank} and alpha {layer.alpha:g}, others have "
+                f"{rank} and {alpha:g}; picdeed's adapters have one of each for a model."
+            )
+    return Settings(rank, alpha, tuple(map(unspelled, own)))
+
+
 def _place(name: str) -> tuple[str, str]:
     """Which layer a tensor is of, and which part: down, up or alpha."""
     if match := _KOHYA.fullmatch(name):
-        layer = _dotted(match["layer"])
+        model = _MODELS[match["model"]]
+        layer = _dotted(model, match["layer"])
         if layer is not None:
-            return layer, _PARTS[match["part"]]
+            return spelled(model, layer), _PARTS[match["part"]]
     for pattern in _DOTTED:
         if match := pattern.fullmatch(name.replace(".processor.", ".")):
+            said = match.groupdict()
+            model = said["model"] or UNET
+            layer = said["layer"]
+            if model in TEXT:
+                layer = re.sub(r"\.to_(q|k|v|out)$", r".\1_proj", layer)
             # the layer is a list of which the first member projects
-            layer = re.sub(r"\.to_out$", ".to_out.0", match["layer"])
-            return layer, _PARTS[match["part"]]
+            layer = re.sub(r"\.to_out$", ".to_out.0", layer)
+            return spelled(model, layer), _PARTS[said.get("part") or said["half"]]
     raise UsageError(f"{name} is no part of an adapter that picdeed reads.", hint=_READ)
 
 
-def _dotted(flat: str) -> str | None:
+def _dotted(model: str, flat: str) -> str | None:
     """The path that kohya wrote with underscores; None where a word is unknown."""
-    words = _WORD.findall(flat)
+    known = "|".join(_TEXT_WORDS if model in TEXT else _WORDS)
+    words = re.findall(rf"(?:^|_)({known})(?=_|$)", flat)
     return ".".join(words) if "_".join(words) == flat else None
 
 
@@ -247,7 +274,7 @@ def _layer(name: str, parts: Mapping[str, torch.Tensor], settings: _Settings) ->
     if not fits or not down.shape[0]:
         raise UsageError(f"The matrices of {name}, {list(up.shape)} and {list(down.shape)}, clash.")
     rank = int(down.shape[0])
-    told = [settings.alpha_of(name, rank), _alpha(name, parts.get("alpha"))]
+    told = [settings.alpha_of(name.partition(".")[2], rank), _alpha(name, parts.get("alpha"))]
     said = [alpha for alpha in told if alpha is not None]
     if any(not (math.isfinite(alpha) and alpha > 0) for alpha in said):
         raise UsageError(f"The alpha of {name} is no positive number.")

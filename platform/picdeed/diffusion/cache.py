@@ -144,8 +144,8 @@ def frames(
 def embed(base: Base, caption: str) -> Prompt:
     """float32 tensors on the CPU: what the network reads instead of the caption. Of no caption:
     what it reads where nothing is asked for."""
-    said = base.family.encode(base, caption)
-    return {name: tensor.float().cpu().contiguous() for name, tensor in said.items()}
+    said = base.family.encode(base, [caption])
+    return {name: tensor[0].float().cpu().contiguous() for name, tensor in said.items()}
 
 
 @torch.no_grad()

@@ -12,15 +12,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from picdeed.core.errors import UsageError
 from picdeed.diffusion import optimisers
-from picdeed.diffusion.lora import weights
 from picdeed.diffusion.runfolder import write_bytes
 from picdeed.diffusion.tensors import Tensors, read_safetensors, safetensors_bytes
+from picdeed.diffusion.worn import weights
+
+if TYPE_CHECKING:
+    from picdeed.diffusion.models import Base
 
 _KEPT = 2
 
@@ -39,10 +42,10 @@ class Position:
 
 
 def save(
-    folder: Path, unet: Any, optimizer: torch.optim.Optimizer, at: Position, plan: str
+    folder: Path, base: Base, optimizer: torch.optim.Optimizer, at: Position, plan: str
 ) -> None:
     """Write the state after `at.step` steps and drop all but the newest two."""
-    tensors: Tensors = {f"weight.{name}": tensor for name, tensor in weights(unet).items()}
+    tensors: Tensors = {f"weight.{name}": tensor for name, tensor in weights(base).items()}
     memory, named = optimisers.state_tensors(optimizer)
     tensors |= memory
     about = {
@@ -60,8 +63,9 @@ def save(
         old.unlink()
 
 
-def restore(folder: Path, unet: Any, optimizer: torch.optim.Optimizer, plan: str) -> Position:
-    """Put the newest state of this plan into the model and optimiser; step 0 when there is none.
+def restore(folder: Path, base: Base, optimizer: torch.optim.Optimizer, plan: str) -> Position:
+    """Put the newest state of this plan into the base's adapter and the optimiser; step 0 when
+    there is none.
 
     A state that cannot be read, or that belongs to another plan, is passed over for the one
     before: starting earlier costs time and leads to the same bytes.
@@ -72,7 +76,7 @@ def restore(folder: Path, unet: Any, optimizer: torch.optim.Optimizer, plan: str
             about = json.loads(metadata.get("picdeed", "{}"))
         except (UsageError, ValueError):
             continue
-        if about.get("plan") == plan and _fill(unet, optimizer, tensors, metadata):
+        if about.get("plan") == plan and _fill(base, optimizer, tensors, metadata):
             shown, micro = Counter(about["shown"]), about.get("micro")
             return Position(about["step"], about["seconds"], shown, micro)
     return Position()
@@ -83,9 +87,9 @@ def _newest_first(where: Path) -> list[Path]:
 
 
 def _fill(
-    unet: Any, optimizer: torch.optim.Optimizer, tensors: Tensors, metadata: Mapping[str, str]
+    base: Base, optimizer: torch.optim.Optimizer, tensors: Tensors, metadata: Mapping[str, str]
 ) -> bool:
-    own = weights(unet)
+    own = weights(base)
     if any(
         tensors.get(f"weight.{name}", tensor[:0]).shape != tensor.shape
         for name, tensor in own.items()

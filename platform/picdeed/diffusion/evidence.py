@@ -6,7 +6,6 @@ Low timesteps are easy and would rule a single mean, so every timestep is report
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,10 +14,10 @@ import torch
 
 from picdeed.diffusion.draws import fixed_seed
 from picdeed.diffusion.holding_out import FEWEST_HELD_OUT
-from picdeed.diffusion.lora import ADAPTER
 from picdeed.diffusion.models import Base
 from picdeed.diffusion.objective import Objective
 from picdeed.diffusion.prompts import Prompt, repeated, reworded, stacked
+from picdeed.diffusion.worn import bare
 
 # An adapter that helps by less than this, or on fewer held-out pictures than this share, has
 # not shown that it learned: random adapters stay within half a percent of the base.
@@ -97,19 +96,17 @@ def measure(
     timesteps: int = 8,
     noises: int = 2,
 ) -> Evidence:
-    """The evidence for the adapter that is on `base.unet`, over the pictures in `moments`.
+    """The evidence for the adapter that is on `base`, over the pictures in `moments`.
 
-    `moments` and `prompts` are keyed by picture. The adapter is left switched on.
+    `moments` and `prompts` are keyed by picture; a prompt is asked for again when the adapter is
+    off, for it may be on what reads captions too. The adapter is left switched on.
     """
     if len(moments) < FEWEST_HELD_OUT or timesteps < 8:
         raise ValueError("evidence needs at least 2 pictures and 8 timesteps")
     at = levels(base, timesteps)
-    swapped = _swapped(prompts)
-    with_it = _losses(base, moments, prompts, at, noises)
-    heard_with = _losses(base, moments, swapped, at, noises).mean() - with_it.mean()
+    with_it, heard_with = _taken(base, moments, prompts, at, noises)
     with bare(base):
-        without = _losses(base, moments, prompts, at, noises)
-        heard_without = _losses(base, moments, swapped, at, noises).mean() - without.mean()
+        without, heard_without = _taken(base, moments, prompts, at, noises)
     return Evidence(
         base=float(without.mean()),
         adapter=float(with_it.mean()),
@@ -119,8 +116,27 @@ def measure(
             LossAt(t, float(without[:, k].mean()), float(with_it[:, k].mean()))
             for k, t in enumerate(at)
         ),
-        hearing=Hearing(float(heard_without), float(heard_with)) if swapped else None,
+        hearing=None
+        if heard_with is None or heard_without is None
+        else Hearing(heard_without, heard_with),
     )
+
+
+def _taken(
+    base: Base,
+    moments: Mapping[str, torch.Tensor],
+    prompts: Mapping[str, Prompt],
+    at: Sequence[int],
+    noises: int,
+) -> tuple[torch.Tensor, float | None]:
+    """Of the base as it is now: the losses, and how much they grow with others' captions; None for
+    that when all have one caption."""
+    own = {name: prompts[name] for name in moments}
+    losses = _losses(base, moments, own, at, noises)
+    swapped = _swapped(own)
+    if not swapped:
+        return losses, None
+    return losses, float(_losses(base, moments, swapped, at, noises).mean() - losses.mean())
 
 
 def _swapped(prompts: Mapping[str, Prompt]) -> dict[str, Prompt]:
@@ -139,17 +155,6 @@ def _swapped(prompts: Mapping[str, Prompt]) -> dict[str, Prompt]:
 def levels(base: Base, timesteps: int) -> tuple[int, ...]:
     """So many timesteps at which evidence is taken, the middles of equal parts of the range."""
     return tuple(int((k + 0.5) / timesteps * Objective(base).timesteps) for k in range(timesteps))
-
-
-@contextlib.contextmanager
-def bare(base: Base) -> Iterator[None]:
-    """The base as it is without its adapter, which is switched on again after."""
-    base.unet.disable_adapters()
-    try:
-        yield
-    finally:
-        base.unet.enable_adapters()
-        base.unet.set_adapter(ADAPTER)
 
 
 @torch.no_grad()

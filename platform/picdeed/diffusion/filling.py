@@ -59,6 +59,8 @@ def fill(base: Base, plan: RunPlan, cache: Path, *, encodes: bool) -> Filling:
     read = [one for one in everyone if paths[one.picture].is_file()]
     chosen = (*unread, *read)[:PICTURES]
     captions = {"", *(caption_of(one, recipe) for one in everyone)}
+    if recipe.text_rank:
+        captions.clear()  # what learns to read them says something else after every step
     unheard = [
         text for text, path in embeddings_at(base, captions, cache).items() if not path.is_file()
     ]

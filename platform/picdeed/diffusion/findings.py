@@ -19,7 +19,6 @@ from PIL import Image
 
 from picdeed.diffusion.curve import curve_of
 from picdeed.diffusion.data import dataset_of, pictures_of, square
-from picdeed.diffusion.evidence import bare
 from picdeed.diffusion.forgetting import forgetting
 from picdeed.diffusion.gram import grams_apart, grams_of
 from picdeed.diffusion.models import Base
@@ -28,6 +27,7 @@ from picdeed.diffusion.runfolder import read_log
 from picdeed.diffusion.sample import image_of
 from picdeed.diffusion.samples import drawn_for
 from picdeed.diffusion.style import distance, traits_of
+from picdeed.diffusion.worn import bare
 
 MOST_REAL = 32  # pictures a side: histograms of more say the same
 _FEWEST_REAL = 2

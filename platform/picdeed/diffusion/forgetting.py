@@ -16,12 +16,13 @@ import torch
 
 from picdeed.diffusion.cache import embed, encode
 from picdeed.diffusion.data import Frame, pixels
-from picdeed.diffusion.evidence import bare, levels, looked
+from picdeed.diffusion.evidence import levels, looked
 from picdeed.diffusion.models import Base
 from picdeed.diffusion.plan import RunPlan
 from picdeed.diffusion.prompts import Prompt
 from picdeed.diffusion.samples import STEPS, draw_quickly
 from picdeed.diffusion.watch import STEP_COST
+from picdeed.diffusion.worn import bare
 
 WORDS = (
     "apple", "house", "boat", "tree", "dog", "chair", "flower", "clock", "bird", "mountain", "car",
@@ -80,12 +81,11 @@ def forgetting(plan: RunPlan, base: Base) -> Forgetting | None:
         word: torch.stack([encode(base, pixels(image))])
         for word, image in zip(words, drawn, strict=True)
     }
-    prompts = {word: _prompt(base, word) for word in words}
     at = levels(base, plan.recipe.eval_timesteps)
     looks = dict.fromkeys(words, range(len(at)))
-    with_it = looked(base, moments, prompts, at, looks)
+    with_it = looked(base, moments, _prompts(base, words), at, looks)
     with bare(base):
-        without = looked(base, moments, prompts, at, looks)
+        without = looked(base, moments, _prompts(base, words), at, looks)
     pairs = [(float(without[word].mean()), float(with_it[word].mean())) for word in words]
     return Forgetting(
         base=sum(before for before, _ in pairs) / len(pairs),
@@ -95,12 +95,13 @@ def forgetting(plan: RunPlan, base: Base) -> Forgetting | None:
     )
 
 
-def _prompt(base: Base, word: str) -> Prompt:
+def _prompts(base: Base, words: Iterable[str]) -> dict[str, Prompt]:
+    """As the base reads them now, with or without an adapter."""
     size = base.facts.size
     seen: Prompt = {}
     if base.family.framed is not None:
         seen = base.family.framed(Frame(size, size, 0, 0, size, size))
-    return {**embed(base, word), **seen}
+    return {word: {**embed(base, word), **seen} for word in words}
 
 
 def _words(captions: Iterable[str]) -> set[str]:

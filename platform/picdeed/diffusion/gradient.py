@@ -41,7 +41,7 @@ def descend(
     while True:
         optimizer.zero_grad(set_to_none=True)
         try:
-            return _in_parts(_parts(slots, shape, most), losses, whole), most
+            total = _in_parts(_parts(slots, shape, most), losses, whole)
         except (RuntimeError, MemoryError) as error:
             if not no_room(error):
                 raise
@@ -52,6 +52,9 @@ def descend(
                     hint="Give the machine more memory or free some, --set precision=bf16, or "
                     "--set gradient_checkpointing=true.",
                 ) from error
+        else:
+            _fill(optimizer)
+            return total, most
         # Outside of the handler: while it runs, the error holds the failed step's tensors.
         most = (min(most, len(slots)) + 1) // 2
         if torch.cuda.is_available():
@@ -101,6 +104,17 @@ def _in_parts(parts: Iterable[Sequence[Slot]], losses: Losses, whole: int) -> fl
         part.backward()  # type: ignore[no-untyped-call]
         total += part.item()
     return total
+
+
+def _fill(optimizer: torch.optim.Optimizer) -> None:
+    """What no loss of this step went through, such as an encoder when all captions were dropped,
+    has the gradient zero and not none: with the batch in one part, in many or shared among
+    processes, the optimiser then does the same.
+    """
+    for group in optimizer.param_groups:
+        for weight in group["params"]:
+            if weight.grad is None:
+                weight.grad = torch.zeros_like(weight)
 
 
 def no_room(error: BaseException) -> bool:

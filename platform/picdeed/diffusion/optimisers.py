@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from picdeed.core.errors import UsageError
+from picdeed.diffusion.lora import TEXT
 from picdeed.diffusion.muon import Muon
 from picdeed.diffusion.recipe import Optimizer, Recipe
 from picdeed.diffusion.tensors import Tensors
@@ -201,12 +202,15 @@ def _put(state: dict[int, dict[str, Any]], name: str, value: Any) -> None:
 
 
 def _groups(recipe: Recipe, named: Named) -> list[dict[str, Any]]:
-    """LoRA+ (Hayou et al. 2024, arXiv 2402.12354): the second matrix has a rate of its own."""
-    if recipe.rate_ratio == 1:
-        return [{"params": [weight for _, weight in named], "scale": 1.0}]
-    first = [weight for name, weight in named if _SECOND not in name]
-    second = [weight for name, weight in named if _SECOND in name]
-    return [{"params": first, "scale": 1.0}, {"params": second, "scale": recipe.rate_ratio}]
+    """LoRA+ (Hayou et al. 2024, arXiv 2402.12354): the second matrix has a rate of its own. So have
+    text encoders."""
+    by_scale: dict[float, list[torch.nn.Parameter]] = {1.0: []}
+    for name, weight in named:
+        scale = recipe.rate_ratio if _SECOND in name else 1.0
+        if name.startswith(TEXT):
+            scale *= recipe.text_rate
+        by_scale.setdefault(scale, []).append(weight)
+    return [{"params": some, "scale": scale} for scale, some in by_scale.items() if some]
 
 
 def _library(which: Optimizer) -> Any:

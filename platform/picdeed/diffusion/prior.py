@@ -107,14 +107,20 @@ def class_latents(
     return found
 
 
-def class_prompts(base: Base, plan: RunPlan, words: Mapping[str, Prompt]) -> dict[str, Prompt]:
-    """Per class picture that the plan shows what the network reads: its prompt as in `words`, and,
-    where the base is told of frames, that nothing was cut off."""
-    size, seen = base.facts.size, dict[str, torch.Tensor]()
-    if base.family.framed is not None:
-        seen |= base.family.framed(Frame(size, size, 0, 0, size, size))
+def class_captions(plan: RunPlan) -> dict[str, str]:
+    """Per class picture that the plan shows its prompt, as it is."""
     names = _names(plan)
-    return {name: {**words[names[name][0]], **seen} for name in class_exposures(plan)}
+    return {name: names[name][0] for name in class_exposures(plan)}
+
+
+def class_frames(base: Base, plan: RunPlan) -> dict[str, Prompt]:
+    """Per class picture that the plan shows, where the base is told of frames, that nothing was cut
+    off; else nothing."""
+    size = base.facts.size
+    whole: Prompt = {}
+    if base.family.framed is not None:
+        whole = base.family.framed(Frame(size, size, 0, 0, size, size))
+    return dict.fromkeys(class_exposures(plan), whole)
 
 
 def require_drawing(base: Base, plan: RunPlan) -> None:

@@ -22,7 +22,6 @@ from picdeed.diffusion.draws import Slot
 from picdeed.diffusion.evidence import levels, looked
 from picdeed.diffusion.fit import Case, Learning, Taken
 from picdeed.diffusion.gradient import descend, no_room, recomputing
-from picdeed.diffusion.lora import attach_recipe, trained
 from picdeed.diffusion.memory import forget_peak, in_use, peak
 from picdeed.diffusion.objective import Objective
 from picdeed.diffusion.plan import RunPlan
@@ -32,6 +31,7 @@ from picdeed.diffusion.samples import draw_quickly
 from picdeed.diffusion.train import improve, slots_for
 from picdeed.diffusion.watch import STEP_COST
 from picdeed.diffusion.workload import Workload, looks_at_once
+from picdeed.diffusion.worn import attach_recipe, trained
 
 STEPS, TIMED = 10, 7
 _FEWEST = 2
@@ -106,8 +106,8 @@ class _Learner:
         self._plan, self._ready, self._room, self._told = plan, ready, room, told
         self._device = ready.base.device
         self._objective = Objective(ready.base, plan.recipe.min_snr_gamma)
-        self._parameters = attach_recipe(ready.base.unet, plan.recipe, plan.seed)
-        self._optimizer = optimisers.build(plan.recipe, trained(ready.base.unet))
+        self._parameters = attach_recipe(ready.base, plan.recipe, plan.seed)
+        self._optimizer = optimisers.build(plan.recipe, trained(ready.base))
         optimisers.settled(self._optimizer, training=True)
         shapes = {name: one.shape for name, one in ready.moments.items()}
         most = max(shapes.values(), key=math.prod)
@@ -157,7 +157,7 @@ class _Learner:
         rate = self._plan.recipe.rate(self._done)
         begun = _clocks(self._device)
         try:
-            with recomputing(self._ready.base.unet, on=self._plan.recipe.gradient_checkpointing):
+            with recomputing(self._ready.base.network, on=self._plan.recipe.gradient_checkpointing):
                 loss, computed = descend(
                     self._slots(count), losses, self._optimizer, whole=count, most=count
                 )

@@ -15,13 +15,19 @@ from pathlib import Path
 import torch
 
 from picdeed.diffusion.cache import frames, latent_moments, loss_masks, prompt_embeddings
+from picdeed.diffusion.captions import Kept, Spoken
 from picdeed.diffusion.draws import Slot
 from picdeed.diffusion.gradient import computing
 from picdeed.diffusion.models import Base, load_base
 from picdeed.diffusion.objective import Objective
 from picdeed.diffusion.plan import RunPlan, Trainee
-from picdeed.diffusion.prior import class_latents, class_prompts, require_drawing
-from picdeed.diffusion.prompts import Prompt, stacked
+from picdeed.diffusion.prior import (
+    class_captions,
+    class_frames,
+    class_latents,
+    require_drawing,
+)
+from picdeed.diffusion.prompts import Prompt
 from picdeed.diffusion.recipe import Precision, Recipe
 from picdeed.diffusion.runfolder import raise_if_asked_to_stop
 
@@ -32,14 +38,13 @@ Tensors = Mapping[str, torch.Tensor]
 class Ready:
     """What a run has before its first step: the base, and everything about its pictures.
 
-    `wordless` is what a picture's prompt is where its caption is dropped; `masks` say where its
-    loss counts, None everywhere. `drawn` are the names of those that the base itself drew.
+    `masks` say where a picture's loss counts, None everywhere. `drawn` are the names of those that
+    the base itself drew.
     """
 
     base: Base
     moments: Tensors
-    prompts: Mapping[str, Prompt]
-    wordless: Mapping[str, Prompt]
+    prompts: Kept | Spoken
     masks: Tensors | None = None
     drawn: Collection[str] = ()
 
@@ -76,29 +81,43 @@ def made_ready(base: Base, plan: RunPlan, trainees: Sequence[Trainee], cache: Pa
     buckets = plan.recipe.buckets
     moments = latent_moments(base, trainees, cache, flip=plan.recipe.flip, buckets=buckets)
     captions = {trainee.picture: caption_of(trainee, plan.recipe) for trainee in trainees}
-    words = prompt_embeddings(base, {"", *captions.values()}, cache)
     seen = frames(base, trainees, cache, buckets=buckets)
-    prompts = {name: {**words[caption], **seen[name]} for name, caption in captions.items()}
-    wordless = {name: {**words[""], **seen[name]} for name in captions}
     masks = None
     if plan.recipe.mask_alpha:
         masks = loss_masks(base, trainees, moments, buckets=buckets)
-    return Ready(base, moments, prompts, wordless, masks)
+    return Ready(base, moments, _prompts(base, plan, captions, seen, cache), masks)
+
+
+def _prompts(
+    base: Base,
+    plan: RunPlan,
+    captions: Mapping[str, str],
+    seen: Mapping[str, Prompt],
+    cache: Path,
+) -> Kept | Spoken:
+    if plan.recipe.text_rank:
+        return Spoken(base, captions, seen)
+    words = prompt_embeddings(base, {"", *captions.values()}, cache)
+    return Kept(
+        {name: {**words[caption], **seen[name]} for name, caption in captions.items()},
+        {name: {**words[""], **seen[name]} for name in captions},
+    )
 
 
 def _with_prior(ready: Ready, plan: RunPlan, cache: Path, before_each: Callable[[], None]) -> Ready:
     """With what the base itself draws of the class prompts; their loss counts everywhere."""
     if not plan.recipe.prior:
         return ready
-    drawn = class_latents(ready.base, plan, cache, before_each)
-    words = prompt_embeddings(ready.base, plan.recipe.prior, cache)
+    base = ready.base
+    drawn = class_latents(base, plan, cache, before_each)
+    more = _prompts(base, plan, class_captions(plan), class_frames(base, plan), cache)
     masks = ready.masks
     if masks is not None:
         masks = {**masks, **{name: torch.ones(1, *one.shape[-2:]) for name, one in drawn.items()}}
     return replace(
         ready,
         moments={**ready.moments, **drawn},
-        prompts={**ready.prompts, **class_prompts(ready.base, plan, words)},
+        prompts=ready.prompts.joined(more),  # type: ignore[arg-type] # of the same kind: one recipe
         masks=masks,
         drawn=frozenset(drawn),
     )
@@ -113,20 +132,19 @@ def slots_losses(
     objective: Objective, ready: Ready, precision: Precision, slots: Sequence[Slot]
 ) -> torch.Tensor:
     """Weighted losses [n]; latent and noise are drawn from each slot's own seed."""
-    latents, noises, texts = [], [], []
+    latents, noises = [], []
     for slot in slots:
         mean, deviation = ready.moments[slot.picture][int(slot.flip)]
         generator = torch.Generator().manual_seed(slot.noise_seed)
         latents.append(mean + deviation * torch.randn(mean.shape, generator=generator))
         noises.append(torch.randn(mean.shape, generator=generator))
-        texts.append((ready.wordless if slot.drop_caption else ready.prompts)[slot.picture])
     timesteps = torch.tensor([slot.timestep for slot in slots])
     masks = None
     if ready.masks is not None:
         masks = torch.stack([_mask(ready.masks, slot) for slot in slots])
     with computing(ready.base.device, precision):
         losses = objective.losses(
-            torch.stack(latents), torch.stack(noises), timesteps, stacked(texts), masks
+            torch.stack(latents), torch.stack(noises), timesteps, ready.prompts.read(slots), masks
         )
     own = torch.tensor([slot.weight for slot in slots], device=losses.device)
     return losses * objective.weights(timesteps) * own

@@ -114,6 +114,8 @@ _LATER: Mapping[str, Any] = {
     "prior": (),
     "prior_pictures": 16,
     "prior_weight": 1.0,
+    "text_rank": 0,
+    "text_rate": 1.0,
 }
 
 
@@ -128,6 +130,7 @@ class Recipe(BaseModel):
     ranks: Mapping[str, int] = Field(default_factory=dict)
     rslora: bool = False
     dora: bool = False
+    text_rank: int = Field(0, ge=0, le=512)
     init: Init = Init.KAIMING
     steps: int = Field(200, ge=0, le=1_000_000)
     batch: int = Field(4, ge=1, le=4096)
@@ -138,6 +141,7 @@ class Recipe(BaseModel):
     optimizer: Optimizer = Optimizer.ADAMW
     learning_rate: float = Field(1e-3, gt=0)
     rate_ratio: float = Field(1.0, gt=0, le=1000)
+    text_rate: float = Field(1.0, gt=0, le=1000)
     ema: float | None = Field(None, gt=0, lt=1)
     schedule: LrSchedule = LrSchedule.COSINE
     warmup_steps: int = Field(10, ge=0)
@@ -190,6 +194,11 @@ class Recipe(BaseModel):
         first key of `ranks` that it begins with or that its blocks hold, else `rank`."""
         path = f".{layer}."
         return next((n for key, n in self.ranks.items() if f".{key}." in path), self.rank)
+
+    @property
+    def text_alpha(self) -> float:
+        """Of the text encoders' part: its strength is the network's."""
+        return self.alpha * self.text_rank / self.rank
 
     @property
     def parts_of(self) -> int:
@@ -258,6 +267,13 @@ def _contradictions(recipe: Recipe) -> Iterator[tuple[bool, str, str]]:
     yield best, what, "--set hold_out=0.17, or --set keep=last"
     twice = recipe.ema is not None and recipe.optimizer is Optimizer.SCHEDULE_FREE
     yield twice, "schedule-free averages the weights itself; ema would do so again", "one of them"
+    unheard = recipe.text_rate != 1 and not recipe.text_rank
+    what = "text_rate is for text encoders that learn, and text_rank = 0 leaves them as they are"
+    yield unheard, what, "--set text_rank=8, or no text_rate"
+    one = recipe.optimizer is Optimizer.PRODIGY and (recipe.rate_ratio, recipe.text_rate) != (1, 1)
+    yield one, "prodigy finds one rate for all weights", "rate_ratio = 1 and text_rate = 1"
+    what = "diffusers loses the magnitudes when it loads an encoder's DoRA"
+    yield recipe.dora and recipe.text_rank > 0, what, "dora = false, or text_rank = 0"
     idle = recipe.processes > recipe.batch
     what = f"{recipe.processes} processes cannot share a batch of {recipe.batch}"
     yield idle, what, "a larger batch or fewer processes"

@@ -10,6 +10,7 @@ import torch
 
 from picdeed.diffusion import checkpoint
 from picdeed.diffusion.checkpoint import Position
+from picdeed.diffusion.models import Base
 from picdeed.diffusion.plan import RunPlan
 from picdeed.diffusion.runfolder import Heartbeat, Log, raise_if_asked_to_stop
 from picdeed.diffusion.watch import Watch
@@ -33,7 +34,7 @@ class Record:
         self,
         at: Position,
         told: dict[str, Any],
-        unet: torch.nn.Module,
+        base: Base,
         optimizer: torch.optim.Optimizer,
     ) -> None:
         """Write what the step came to; `told` is empty where it moved nothing."""
@@ -42,7 +43,7 @@ class Record:
         if told:
             self.log.write(step=at.step - 1, **told, **self.watch.seen(at.step, optimizer))
         if at.step % recipe.checkpoint_every == 0 or at.step == recipe.steps:
-            checkpoint.save(self.folder, unet, optimizer, at, self.plan.digest())
+            checkpoint.save(self.folder, base, optimizer, at, self.plan.digest())
 
 
 class Silence:

@@ -16,9 +16,10 @@ from PIL import Image
 from picdeed.core.errors import RunFailed, UsageError
 from picdeed.core.events import Progress, silent
 from picdeed.diffusion.devices import quiet, repeatable, threads_for
-from picdeed.diffusion.lora import load_adapter, put_on
+from picdeed.diffusion.lora import load_adapter
 from picdeed.diffusion.models import Base, load_base
 from picdeed.diffusion.samplers import LABELS, Sampler, parse_sampler
+from picdeed.diffusion.worn import put_on
 
 
 def generate(
@@ -50,7 +51,7 @@ def generate(
                     f"The adapter {read.id[:16]} was trained on another base than {base}.",
                     hint="Name the base that its run used.",
                 )
-            put_on(loaded.network, read)
+            put_on(loaded, read)
         return draw(
             loaded,
             prompts,

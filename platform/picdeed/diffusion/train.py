@@ -28,7 +28,7 @@ from picdeed.diffusion.draws import Slot, exposures, slots_of
 from picdeed.diffusion.environment import environment
 from picdeed.diffusion.findings import findings
 from picdeed.diffusion.gradient import descend, recomputing
-from picdeed.diffusion.lora import Papers, attach_recipe, load_adapter, save_adapter, trained
+from picdeed.diffusion.lora import Papers, load_adapter
 from picdeed.diffusion.memory import there_is
 from picdeed.diffusion.models import Base
 from picdeed.diffusion.objective import Objective
@@ -47,6 +47,7 @@ from picdeed.diffusion.runfolder import (
 from picdeed.diffusion.trackers import tracked
 from picdeed.diffusion.watch import Watch, keep
 from picdeed.diffusion.weights import effective, weights
+from picdeed.diffusion.worn import attach_recipe, save_adapter, trained
 
 SCHEMA = "picdeed.run-result/1"
 
@@ -120,12 +121,12 @@ def _fit(
     plan: RunPlan, ready: Ready, folder: Path, heart: Heartbeat | None, crew: Crew
 ) -> tuple[Position, int | None]:
     """The loop: from the newest checkpoint to the last step; the step it continued from."""
-    recipe, unet = plan.recipe, ready.base.unet
-    objective = Objective(ready.base, recipe.min_snr_gamma)
-    parameters = attach_recipe(unet, recipe, plan.seed)
-    optimizer = optimisers.build(recipe, trained(unet))
+    recipe, base = plan.recipe, ready.base
+    objective = Objective(base, recipe.min_snr_gamma)
+    parameters = attach_recipe(base, recipe, plan.seed)
+    optimizer = optimisers.build(recipe, trained(base))
     losses = partial(slots_losses, objective, ready, recipe.precision)
-    at = checkpoint.restore(folder, unet, optimizer, plan.digest())
+    at = checkpoint.restore(folder, base, optimizer, plan.digest())
     optimisers.settled(optimizer, training=True)
     crew.together()  # nobody writes a checkpoint before everybody has read the newest
     resumed_from, pen = at.step or None, _pen(plan, ready, folder, heart, at)
@@ -135,7 +136,7 @@ def _fit(
         slots = slots_for(plan, step, objective.timesteps)
         if slots:  # where every row was left out, a step moves nothing but the schedule
             most, rate, own = at.micro or recipe.parts_of, recipe.rate(step), crew.share(slots)
-            with recomputing(unet, on=recipe.gradient_checkpointing):
+            with recomputing(ready.base.network, on=recipe.gradient_checkpointing):
                 loss, computed = descend(
                     own, losses, optimizer, whole=recipe.batch, most=most, shape=ready.shape
                 )
@@ -148,7 +149,7 @@ def _fit(
                 at.micro = told["micro_batch"] = computed
         at.shown.update(slot.picture for slot in slots)
         at.step, at.seconds = step + 1, at.seconds + time.monotonic() - begun
-        pen.after_step(at, told, unet, optimizer)
+        pen.after_step(at, told, base, optimizer)
     optimisers.settled(optimizer, training=False)
     return at, resumed_from
 
@@ -220,11 +221,10 @@ def _evidence(plan: RunPlan, ready: Ready) -> dict[str, Any]:
     reason = plan.why_nobody()
     if reason is not None:
         return {"loss": None, "loss_reason": reason}
-    names = plan.measured
     found = evidence.measure(
         ready.base,
-        {name: ready.moments[name] for name in names},
-        {name: ready.prompts[name] for name in names},
+        {name: ready.moments[name] for name in plan.measured},
+        ready.prompts,
         timesteps=plan.recipe.eval_timesteps,
         noises=plan.recipe.eval_noises,
     )
@@ -244,7 +244,7 @@ def _save(folder: Path, plan: RunPlan, base: Base) -> dict[str, Any]:
         notices_sha256=plan.notices_sha256,
         without=plan.without,
     )
-    name, digest = save_adapter(folder / "adapter.safetensors", base.unet, plan.recipe, papers)
+    name, digest = save_adapter(folder / "adapter.safetensors", base, plan.recipe, papers)
     return {"adapter_id": name, "adapter_sha256": digest}
 
 

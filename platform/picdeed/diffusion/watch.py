@@ -19,8 +19,7 @@ import torch
 
 from picdeed.core.errors import RunFailed, UsageError
 from picdeed.diffusion.curve import curve_of
-from picdeed.diffusion.evidence import bare, levels, looked
-from picdeed.diffusion.lora import weights
+from picdeed.diffusion.evidence import levels, looked
 from picdeed.diffusion.models import Base
 from picdeed.diffusion.optimisers import settled
 from picdeed.diffusion.plan import RunPlan
@@ -29,6 +28,7 @@ from picdeed.diffusion.recipe import Keep
 from picdeed.diffusion.runfolder import read_log, write_bytes
 from picdeed.diffusion.samples import draw_samples
 from picdeed.diffusion.tensors import read_safetensors, safetensors_bytes
+from picdeed.diffusion.worn import bare, weights
 
 MOST_PICTURES = 16
 FEWEST_LOOKS = 8  # noise levels that one measurement sees at least, over all its pictures
@@ -152,7 +152,9 @@ class Watch:
     def _look(self) -> list[float]:
         """Each picture's mean loss, in the schedule's order."""
         looks = self._schedule.looks
-        told = (self._base, self._moments, self._prompts, self._at, looks)
+        # Asked for now: what reads captions may learn too.
+        prompts = {name: self._prompts[name] for name in looks}
+        told = (self._base, self._moments, prompts, self._at, looks)
         found = looked(*told, batch=BATCH)
         return [float(losses.mean()) for losses in found.values()]
 
@@ -163,7 +165,7 @@ def _as_result(base: Base, optimizer: torch.optim.Optimizer) -> Iterator[None]:
     if not hasattr(optimizer, "eval"):
         yield
         return
-    learning = {name: tensor.clone() for name, tensor in weights(base.unet).items()}
+    learning = {name: tensor.clone() for name, tensor in weights(base).items()}
     settled(optimizer, training=False)
     try:
         yield
@@ -174,7 +176,7 @@ def _as_result(base: Base, optimizer: torch.optim.Optimizer) -> Iterator[None]:
 
 def _put(base: Base, tensors: Mapping[str, torch.Tensor]) -> None:
     with torch.no_grad():
-        for name, tensor in weights(base.unet).items():
+        for name, tensor in weights(base).items():
             tensor.copy_(tensors[name])
 
 
@@ -191,7 +193,7 @@ def keep(folder: Path, plan: RunPlan, base: Base) -> int:
         tensors, told = read_safetensors(path)
     except UsageError as error:
         raise _lost(path) from error
-    own = weights(base.unet)
+    own = weights(base)
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     if told.get("plan") != plan.digest() or shapes != {n: t.shape for n, t in own.items()}:
         raise _lost(path)
@@ -211,7 +213,7 @@ def _save_best(folder: Path, plan: RunPlan, base: Base, step: int) -> None:
     """Before the step's own checkpoint: where a kill comes between, the step is taken again."""
     path = _best(folder, step)
     path.parent.mkdir(exist_ok=True)
-    write_bytes(path, safetensors_bytes(weights(base.unet), {"plan": plan.digest()}))
+    write_bytes(path, safetensors_bytes(weights(base), {"plan": plan.digest()}))
     for old in sorted(path.parent.glob("best-*.safetensors"), reverse=True)[_KEPT:]:
         old.unlink()
 

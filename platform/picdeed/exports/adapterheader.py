@@ -158,6 +158,7 @@ def _training(told: Told, data_sha256: str) -> dict[str, str]:
         "ss_network_alpha": adapter.alpha,
         "ss_learning_rate": recipe.learning_rate,
         "ss_unet_lr": recipe.learning_rate,
+        "ss_text_encoder_lr": recipe.learning_rate * recipe.text_rate if recipe.text_rank else None,
         "ss_lr_scheduler": str(recipe.schedule),
         "ss_lr_warmup_steps": recipe.warmup_steps,
         "ss_optimizer": _optimizer(run.recipe, recipe),

@@ -199,7 +199,7 @@ def _require_planned(result: Result, plan: RunPlan, path: Path) -> None:
 
 def _require_adapter(folder: Path, result: Mapping[str, Any], plan: RunPlan, path: Path) -> None:
     """The tensors are those that the result names, and the header is this plan's."""
-    from picdeed.diffusion.lora import load_adapter
+    from picdeed.diffusion.lora import TEXT_TARGETS, load_adapter
 
     try:
         adapter = load_adapter(folder / "adapter.safetensors")
@@ -208,11 +208,12 @@ def _require_adapter(folder: Path, result: Mapping[str, Any], plan: RunPlan, pat
     if (adapter.id, adapter.sha256) != (result["adapter_id"], result["adapter_sha256"]):
         raise altered(path, "its adapter is not the one that its result names")
     recipe = plan.recipe
-    if (adapter.rank, adapter.alpha, set(adapter.targets)) != (
-        recipe.rank,
-        recipe.alpha,
-        set(recipe.targets),
-    ):
+    network, text = (recipe.rank, recipe.alpha), (recipe.text_rank, recipe.text_alpha)
+    asked = [(*network, set(recipe.targets))]
+    if recipe.text_rank:
+        asked += [(*text, set(TEXT_TARGETS))] * len(adapter.text)
+    found = [(one.rank, one.alpha, set(one.targets)) for one in adapter.parts.values()]
+    if found != asked or bool(adapter.text) != bool(recipe.text_rank):
         raise altered(path, "its adapter is of another shape than the recipe's")
     wanted = {
         "base_sha256": plan.base_sha256,

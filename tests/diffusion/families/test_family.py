@@ -16,11 +16,11 @@ from diffusers_own import diffusers_own, first_call, with_network
 from safetensors.torch import load_file, save_file
 
 from picdeed.core.errors import UsageError
-from picdeed.diffusion.adapterkeys import kohya_tensors, layers_of, network_of, peft_tensors
+from picdeed.diffusion.adapterkeys import kohya_tensors, layers_of, peft_tensors
 from picdeed.diffusion.cache import embed
 from picdeed.diffusion.data import Frame
 from picdeed.diffusion.families.known import FAMILIES
-from picdeed.diffusion.lora import load_adapter, put_on
+from picdeed.diffusion.lora import load_adapter
 from picdeed.diffusion.models import Base, check_base, load_base
 from picdeed.diffusion.plan import Trainee
 from picdeed.diffusion.prompts import stacked
@@ -28,6 +28,7 @@ from picdeed.diffusion.recipe import TARGETS
 from picdeed.diffusion.sample import draw
 from picdeed.diffusion.samplers import Sampler
 from picdeed.diffusion.train import train
+from picdeed.diffusion.worn import put_on
 
 SIDE = 32
 WHOLE = Frame(SIDE, SIDE, 0, 0, SIDE, SIDE)
@@ -190,7 +191,7 @@ def test_a_few_steps_lower_the_loss_and_a_resumed_run_ends_the_same(
     adapter = load_adapter(path)
     assert all(name.startswith(f"{base.family.network}.") for name in adapter.tensors)
     plain = said(base)
-    put_on(base.network, adapter)
+    put_on(base, adapter)
     ours = said(base)
     assert not torch.equal(plain, ours)
     pipeline = diffusers_own(folder)
@@ -200,11 +201,11 @@ def test_a_few_steps_lower_the_loss_and_a_resumed_run_ends_the_same(
     assert torch.equal(said(dataclasses.replace(base, parts=parts)), ours)
 
     layers = layers_of(adapter.tensors, adapter.metadata)
-    named = peft_tensors(layers, network_of(adapter.tensors))
+    named = peft_tensors(layers)
     assert named.keys() == adapter.tensors.keys()
     if base.family.network == "transformer":
         with pytest.raises(UsageError, match="transformer's"):
-            kohya_tensors(layers, network_of(adapter.tensors))
+            kohya_tensors(layers)
 
 
 def test_a_layer_that_no_base_of_the_family_has_is_refused(

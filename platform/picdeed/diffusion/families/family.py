@@ -52,7 +52,8 @@ class Family:
     `unpacked` makes [batch, channels, height, width] of the latents in which a pipeline ends.
     `settings` are those of `model_index.json` that change what is computed, with their defaults.
     `frames` says whether a prompt tells how its picture was framed. `optional` parts, each a name
-    of a model and its tokenizer, may be missing.
+    of a model and its tokenizer, may be missing. `text` names the encoders that an adapter can be
+    put on: those of CLIP. `encode` gives tensors [captions, ...].
     """
 
     name: str
@@ -67,13 +68,14 @@ class Family:
     misfits: Callable[[Configs], Iterator[Misfit]]
     predicts: Callable[[Config], str]
     samplers: Callable[[str], Mapping[Sampler, Any]]
-    encode: Callable[[Base, str], Prompt]
+    encode: Callable[[Base, Sequence[str]], Prompt]
     predict: Callable[[Base, torch.Tensor, torch.Tensor, Prompt], torch.Tensor]
     pipeline: Callable[[Base, Any], Any]
     asked: Callable[[Base], Mapping[str, Any]] = lambda _: {}
     unpacked: Callable[[Base, torch.Tensor], torch.Tensor] = lambda _, latents: latents
     shift: Callable[[Base], float] = lambda _: 1.0
     framed: Callable[[Frame], Prompt] | None = None
+    text: tuple[str, ...] = ("text_encoder",)
     optional: frozenset[str] = frozenset()
     settings: Mapping[str, Any] = field(default_factory=dict)
     told_by_tokenizer: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ guidance its answer is to contain; it learns with 1, which adds none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -66,11 +66,11 @@ def _longest(base: Base) -> int:
     return _TOKENS[bool(base.network.config.guidance_embeds)]
 
 
-def _encode(base: Base, caption: str) -> Prompt:
+def _encode(base: Base, captions: Sequence[str]) -> Prompt:
     words, pooled, _ = _pipeline(base, None).encode_prompt(
-        caption, device=base.device, max_sequence_length=_longest(base)
+        list(captions), device=base.device, max_sequence_length=_longest(base)
     )
-    return {WORDS: words[0], POOLED: pooled[0]}
+    return {WORDS: words, POOLED: pooled}
 
 
 def _predict(base: Base, noisy: torch.Tensor, times: torch.Tensor, prompt: Prompt) -> torch.Tensor:

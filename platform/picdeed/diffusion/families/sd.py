@@ -7,7 +7,7 @@ depends on which of them it is; both say epsilon or v by their scheduler.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -87,17 +87,16 @@ def _misfits(configs: Configs) -> Iterator[Misfit]:
     yield what, unet.get("cross_attention_dim"), text.get("hidden_size")
 
 
-def _encode(base: Base, caption: str) -> Prompt:
+def _encode(base: Base, captions: Sequence[str]) -> Prompt:
     tokenizer = base.parts["tokenizer"]
     tokens = tokenizer(
-        caption,
+        list(captions),
         padding="max_length",
         truncation=True,
         max_length=tokenizer.model_max_length,
         return_tensors="pt",
     )
-    hidden = base.parts["text_encoder"](tokens.input_ids.to(base.device))[0]
-    return {WORDS: hidden[0]}
+    return {WORDS: base.parts["text_encoder"](tokens.input_ids.to(base.device))[0]}
 
 
 def _predict(base: Base, noisy: torch.Tensor, times: torch.Tensor, prompt: Prompt) -> torch.Tensor:

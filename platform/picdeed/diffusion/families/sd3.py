@@ -6,7 +6,7 @@ both pooled captions. It walks along a rectified flow. T5 may be missing: zeros 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -67,11 +67,16 @@ def _shift(base: Base) -> float:
     )
 
 
-def _encode(base: Base, caption: str) -> Prompt:
+def _encode(base: Base, captions: Sequence[str]) -> Prompt:
     words, _, pooled, _ = _pipeline(base, None).encode_prompt(
-        caption, None, None, device=base.device, do_classifier_free_guidance=False, **_asked(base)
+        list(captions),
+        None,
+        None,
+        device=base.device,
+        do_classifier_free_guidance=False,
+        **_asked(base),
     )
-    return {WORDS: words[0], POOLED: pooled[0]}
+    return {WORDS: words, POOLED: pooled}
 
 
 def _predict(base: Base, noisy: torch.Tensor, times: torch.Tensor, prompt: Prompt) -> torch.Tensor:
@@ -123,6 +128,7 @@ SD3 = Family(
     pipeline=_pipeline,
     asked=_asked,
     shift=_shift,
+    text=("text_encoder", "text_encoder_2"),
     optional=frozenset({"text_encoder_3", "tokenizer_3"}),
     told_by_tokenizer=("pad_token", "model_max_length"),
 )

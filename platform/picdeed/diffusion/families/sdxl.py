@@ -7,7 +7,7 @@ cropped, and its size now.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -40,16 +40,16 @@ def _misfits(configs: Configs) -> Iterator[Misfit]:
     yield "scheduler: sigma_data", configs["scheduler"].get("sigma_data"), None
 
 
-def _encode(base: Base, caption: str) -> Prompt:
+def _encode(base: Base, captions: Sequence[str]) -> Prompt:
     """As the base's own pipeline does. No caption is what it takes where nothing is asked for,
     zeros in the base as it was published: guidance subtracts exactly that."""
-    told = _pipeline(base, None).encode_prompt(
-        caption, device=base.device, do_classifier_free_guidance=not caption
+    words, _, pooled, _ = _pipeline(base, None).encode_prompt(
+        list(captions), device=base.device, do_classifier_free_guidance=False
     )
-    words, nothing, pooled, none_pooled = told
-    if not caption:
-        words, pooled = nothing, none_pooled
-    return {WORDS: words[0], POOLED: pooled[0]}
+    if base.settings[_ZEROS]:
+        said = torch.tensor([bool(caption) for caption in captions], device=base.device)
+        words, pooled = words.where(said[:, None, None], 0), pooled.where(said[:, None], 0)
+    return {WORDS: words, POOLED: pooled}
 
 
 def _framed(frame: Frame) -> Prompt:
@@ -99,6 +99,7 @@ SDXL = Family(
     predict=_predict,
     pipeline=_pipeline,
     framed=_framed,
+    text=("text_encoder", "text_encoder_2"),
     grain=sd.grain,
     settings={_ZEROS: True},
     told_by_tokenizer=("pad_token", "model_max_length"),
