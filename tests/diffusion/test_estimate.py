@@ -28,6 +28,7 @@ from picdeed.diffusion.room import least_of
 from picdeed.diffusion.runfolder import held
 from picdeed.diffusion.train import train
 from picdeed.diffusion.workload import workload
+from picdeed.diffusion.worn import take_off
 from picdeed.testing import tiny_model
 
 
@@ -160,7 +161,7 @@ def test_where_memory_runs_out_smaller_parts_are_tried_then_bf16(
     def found() -> tuple[int, Any]:
         with repeatable(1):
             one = probe(plan, ready, load, question.case, lambda _: None)
-        base.unet.delete_adapters("picdeed")
+        take_off(base)
         if one.taken is None or one.step is None:
             return 0, None
         nearest = question.case(one.taken).nearest()

@@ -12,7 +12,6 @@ from picdeed.core.errors import UsageError
 from picdeed.core.resources import bundled
 from picdeed.diffusion.families.known import FAMILIES
 from picdeed.diffusion.fit import at_once
-from picdeed.diffusion.lora import attach_recipe
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.presets import (
     PIPELINES,
@@ -24,6 +23,7 @@ from picdeed.diffusion.presets import (
     stands_alone,
 )
 from picdeed.diffusion.recipe import load_recipe
+from picdeed.diffusion.worn import attach_recipe, take_off
 from picdeed.testing import tiny_model
 
 BY_NAME = {family.name: family for family in FAMILIES}
@@ -64,8 +64,8 @@ def test_a_base_of_the_family_takes_each_of_its_presets(family, tmp_path):
         recipe = recipe_on(folder, goal)
         assert recipe == load_recipe(path_of(family, goal))
         if recipe.ranks or goal is Goal.STYLE_QUALITY:  # the most layers, or some by name
-            assert attach_recipe(base.unet, recipe, seed=0)
-            base.unet.delete_adapters("picdeed")
+            assert attach_recipe(base, recipe, seed=0)
+            take_off(base)
 
 
 def test_goals_differ_in_what_they_are_for():

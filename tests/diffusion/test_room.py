@@ -10,11 +10,11 @@ import psutil
 import pytest
 
 from picdeed.core.errors import RunFailed
-from picdeed.diffusion.lora import attach_recipe
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.recipe import Optimizer, Recipe
 from picdeed.diffusion.room import adapter_weights, least_of, nearest_room, require_room
 from picdeed.diffusion.train import main
+from picdeed.diffusion.worn import attach_recipe
 from picdeed.testing import tiny_model
 
 
@@ -34,7 +34,7 @@ def test_the_arithmetic_counts_what_is_loaded_and_attached(family, knobs, tmp_pa
         for weight in base.parts[name].state_dict().values()
     }
     least = least_of(folder, recipe)
-    attached = sum(weight.numel() for weight in attach_recipe(base.unet, recipe, seed=0))
+    attached = sum(weight.numel() for weight in attach_recipe(base, recipe, seed=0))
     assert least.adapter == attached * (4 + 4 + 8)
     assert least.weights == pytest.approx(sum(loaded.values()) * 4, rel=1e-3)  # but for counters
     assert least.total == least.weights + least.adapter

@@ -13,13 +13,13 @@ from picdeed.diffusion import train as trainer
 from picdeed.diffusion.cache import embed
 from picdeed.diffusion.data import Frame
 from picdeed.diffusion.gradient import recomputing
-from picdeed.diffusion.lora import attach_recipe, trained, weights
 from picdeed.diffusion.models import Base, load_base
 from picdeed.diffusion.objective import Objective
 from picdeed.diffusion.plan import Trainee
 from picdeed.diffusion.prompts import repeated
 from picdeed.diffusion.recipe import Recipe
 from picdeed.diffusion.samples import make_place, samples_in
+from picdeed.diffusion.worn import attach_recipe, trained, weights
 
 BATCH = 4
 RECIPE = Recipe(rank=4, targets=("to_q", "to_v"))
@@ -30,10 +30,10 @@ Kept = tuple[int, dict[str, torch.Tensor]]
 def adapted(folder: Path) -> Base:
     """A base with an adapter that does something."""
     base = load_base(folder)
-    attach_recipe(base.network, RECIPE, 1)
+    attach_recipe(base, RECIPE, 1)
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
-        for tensor in weights(base.network).values():
+        for tensor in weights(base).values():
             tensor.add_(torch.randn(tensor.shape, generator=generator), alpha=0.05)
     return base
 
@@ -61,7 +61,7 @@ def descended(base: Base, *, on: bool) -> Kept:
         network.zero_grad()
         loss.mean().backward()
     assert not network.is_gradient_checkpointing
-    return sum(kept.values()), {name: one.grad for name, one in trained(network)}
+    return sum(kept.values()), {name: one.grad for name, one in trained(base)}
 
 
 def test_less_is_kept_and_every_gradient_is_the_same(adapted: Base) -> None:
