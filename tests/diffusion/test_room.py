@@ -23,6 +23,7 @@ from picdeed.testing import tiny_model
     [
         ("sd", {"targets": ("to_q", "conv1", "conv_shortcut"), "dora": True}),
         ("sd3", {"targets": ("to_q", "ff.net.2"), "ranks": {"transformer_blocks.0": 2}}),
+        ("sdxl", {"text_rank": 3, "ranks": {"mid_block": 2}}),
     ],
 )
 def test_the_arithmetic_counts_what_is_loaded_and_attached(family, knobs, tmp_path):

@@ -15,6 +15,7 @@ from pathlib import Path
 from picdeed.core.errors import RunFailed, UsageError
 from picdeed.diffusion.families.known import family_of, parts_in
 from picdeed.diffusion.fit import amount, crowd_of, narrower
+from picdeed.diffusion.lora import TEXT_TARGETS
 from picdeed.diffusion.modelfiles import part_shapes, read_json
 from picdeed.diffusion.plan import RunPlan
 from picdeed.diffusion.recipe import Optimizer, Recipe
@@ -59,6 +60,10 @@ def least_of(folder: Path, recipe: Recipe) -> Least:
     }
     weights = sum(math.prod(shape) for shapes in parts.values() for shape in shapes.values())
     own = adapter_weights(parts[family.network], recipe)
+    if recipe.text_rank:
+        said = {"rank": recipe.text_rank, "ranks": {}, "targets": TEXT_TARGETS}
+        of_text = recipe.model_copy(update=said)
+        own += sum(adapter_weights(parts[name], of_text) for name in family.text)
     return Least(weights * _FP32, own * (_LEARNT + _REMEMBERED[recipe.optimizer]))
 
 
