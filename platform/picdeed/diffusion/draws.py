@@ -19,15 +19,13 @@ _Unit = str | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One picture of one step. `noise_seed` seeds the generator of its latent and its noise,
-    `weight` is what its loss is multiplied by."""
+    """One picture of one step. `noise_seed` seeds the generator of its latent and its noise."""
 
     picture: str
     flip: bool
     drop_caption: bool
     timestep: int
     noise_seed: int
-    weight: float = 1.0
 
 
 def slots_of(
@@ -41,7 +39,6 @@ def slots_of(
     caption_dropout: float = 0.0,
     copies: Sequence[Sequence[str]] = (),
     without: Collection[str] = (),
-    weight: float = 1.0,
 ) -> tuple[Slot, ...]:
     """The `batch` slots of `step` (from 0), timesteps in [0, timesteps).
 
@@ -66,7 +63,6 @@ def slots_of(
                 drop_caption=_uniform("caption", seed, step, slot) < caption_dropout,
                 timestep=min(timesteps - 1, int(within * timesteps)),
                 noise_seed=_number("noise", seed, step, slot),
-                weight=weight,
             )
         )
     return tuple(made)

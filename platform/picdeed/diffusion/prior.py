@@ -56,7 +56,6 @@ def class_slots(plan: RunPlan, step: int, timesteps: int) -> tuple[Slot, ...]:
         seed=_seed(plan),
         batch=recipe.batch,
         timesteps=timesteps,
-        weight=recipe.prior_weight,
     )
 
 

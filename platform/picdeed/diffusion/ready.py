@@ -7,8 +7,8 @@ prompt, and where its loss counts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -38,15 +38,15 @@ Tensors = Mapping[str, torch.Tensor]
 class Ready:
     """What a run has before its first step: the base, and everything about its pictures.
 
-    `masks` say where a picture's loss counts, None everywhere. `drawn` are the names of those that
-    the base itself drew.
+    `masks` say where a picture's loss counts, None everywhere. `drawn` says of those that the base
+    itself drew how many times theirs counts.
     """
 
     base: Base
     moments: Tensors
     prompts: Kept | Spoken
     masks: Tensors | None = None
-    drawn: Collection[str] = ()
+    drawn: Mapping[str, float] = field(default_factory=dict)
 
     def shape(self, slot: Slot) -> torch.Size:
         """Of the slot's latent: only equal ones are computed together."""
@@ -119,7 +119,7 @@ def _with_prior(ready: Ready, plan: RunPlan, cache: Path, before_each: Callable[
         moments={**ready.moments, **drawn},
         prompts=ready.prompts.joined(more),  # type: ignore[arg-type] # of the same kind: one recipe
         masks=masks,
-        drawn=frozenset(drawn),
+        drawn=dict.fromkeys(drawn, plan.recipe.prior_weight),
     )
 
 
@@ -146,8 +146,8 @@ def slots_losses(
         losses = objective.losses(
             torch.stack(latents), torch.stack(noises), timesteps, ready.prompts.read(slots), masks
         )
-    own = torch.tensor([slot.weight for slot in slots], device=losses.device)
-    return losses * objective.weights(timesteps) * own
+    counts = [ready.drawn.get(slot.picture, 1.0) for slot in slots]
+    return losses * objective.weights(timesteps) * torch.tensor(counts, device=losses.device)
 
 
 def _mask(masks: Tensors, slot: Slot) -> torch.Tensor:
