@@ -42,6 +42,13 @@ def build(recipe: Recipe) -> AutoencoderKL:
     return model
 
 
+def trained(recipe: Recipe, work: Path) -> AutoencoderKL:
+    """With its newest averaged weights in `work`, latents not yet normalised."""
+    model = build(recipe)
+    loop.load_average(model, NAME, work)
+    return model.eval()
+
+
 def train(
     recipe: Recipe,
     pictures: list[TrainingPicture],

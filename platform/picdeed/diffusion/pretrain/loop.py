@@ -25,6 +25,8 @@ from picdeed.core.events import Progress
 from picdeed.diffusion.pretrain import optimisers
 from picdeed.diffusion.pretrain.recipe import Schedule
 
+FIRST = 50  # steps of which each loss is logged: another machine may repeat them
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -65,7 +67,7 @@ def train(job: Job, work: Path, worker: Worker, progress: Progress) -> None:
                 return
             continue
         progress(job.name, step + 1, job.schedule.steps)
-        if step % 20 == 0 or step + 1 == job.schedule.steps:
+        if step < FIRST or step % 20 == 0 or step + 1 == job.schedule.steps:
             _log(work, job.name, step + 1, loss, time.monotonic() - started)
         last = step + 1 == job.schedule.steps
         if last or time.monotonic() - saved > job.checkpoint_seconds:
@@ -77,13 +79,14 @@ def train(job: Job, work: Path, worker: Worker, progress: Progress) -> None:
         _write(final, work / f"{job.name}.safetensors", {"steps": str(job.schedule.steps)})
 
 
-def averaged(name: str, work: Path) -> tuple[dict[str, Tensor], int]:
-    """The averaged weights and step of the newest checkpoint of a training that may still run."""
+@torch.no_grad()
+def load_average(module: nn.Module, name: str, work: Path) -> int:
+    """Gives `module` the averaged weights of a training that may still run; their step."""
     path = work / f"{name}-checkpoint.safetensors"
     with safe_open(path, "pt") as opened:
-        step = int(opened.metadata()["step"])
-        keys = [key for key in opened.keys() if key.startswith("average.")]  # noqa: SIM118
-        return {key.removeprefix("average."): opened.get_tensor(key) for key in keys}, step
+        for key, weight in module.named_parameters():
+            weight.copy_(opened.get_tensor(f"average.{key}"))
+        return int(opened.metadata()["step"])
 
 
 def _step(

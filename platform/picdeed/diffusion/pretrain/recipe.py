@@ -75,6 +75,20 @@ class AutoencoderPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Noise:
+    """The forward process and what is predicted, in diffusers' words (`forward.py`).
+
+    `prediction` is epsilon, v_prediction or flow_prediction; `schedule` a beta schedule, which a
+    flow has none of; `min_snr` the gamma of the loss weights, 0 for equal weights.
+    """
+
+    prediction: str
+    schedule: str
+    zero_snr: bool
+    min_snr: float
+
+
+@dataclass(frozen=True, slots=True)
 class DenoiserPart:
     """UNet and text encoder: sizes, pictures, captions and loss."""
 
@@ -86,14 +100,19 @@ class DenoiserPart:
     text_heads: int
     tokens: int
     vocabulary: int
-    white: float
+    variants: int
+    colour: float
+    place: float
+    tint: float
+    turn: float
+    shift: float
+    smallest: float
     say_white: float
     say_set: float
+    say_also: float
     empty: float
-    jitters: int
-    shift: float
-    scale: float
-    held_out_colours: int
+    held_out: int
+    noise: Noise
     schedule: Schedule
 
 
@@ -107,6 +126,8 @@ class Recipe:
     workers: int
     checkpoint_seconds: float
     concepts: tuple[str, ...]
+    also: Mapping[str, tuple[str, ...]]
+    places: tuple[str, ...]
     sets: tuple[str, ...]
     colours: Mapping[str, tuple[int, int, int]]
     words: tuple[str, ...]
@@ -142,6 +163,8 @@ def parse(tables: Mapping[str, Any], words: tuple[str, ...]) -> Recipe:
         workers=tables["workers"],
         checkpoint_seconds=tables["checkpoint_seconds"],
         concepts=tuple(concept["word"] for concept in tables["concepts"]),
+        also={c["word"]: tuple(c.get("also", ())) for c in tables["concepts"]},
+        places=tuple(tables["places"]),
         sets=tuple(package["set"] for package in tables["packages"]),
         colours={name: _rgb(value) for name, value in tables["colours"].items()},
         words=words,
@@ -160,8 +183,8 @@ def _part(kind: type[_T], table: Mapping[str, Any]) -> _T:
     values: dict[str, Any] = {}
     for name in names:
         value = table[name]
-        if name == "schedule":
-            value = _part(Schedule, value)
+        if isinstance(value, dict):
+            value = _part({"schedule": Schedule, "noise": Noise}[name], value)
         values[name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
 
