@@ -218,12 +218,28 @@ class Court:
         self._model.eval()
         self.concepts = recipe.concepts
 
-    @torch.no_grad()
     def names(self, pictures: Tensor) -> list[str]:
         """The concept of each of (n, 3, side, side) pictures in -1..1."""
+        return [self.concepts[place] for place in self.scores(pictures).argmax(1)]
+
+    @torch.no_grad()
+    def scores(self, pictures: Tensor) -> Tensor:
+        """(n, concepts): how likely each picture shows each thing, of these things."""
         small = F.interpolate(pictures, size=(SIDE, SIDE), mode="area")
         logits = self._model(small) + self._model(small.flip(-1))
-        return [self.concepts[place] for place in logits[:, : len(self.concepts)].argmax(1)]
+        return logits[:, : len(self.concepts)].softmax(1)
+
+    @torch.no_grad()
+    def features(self, pictures: Tensor) -> Tensor:
+        """(n, 256): what the judge sees before it names anything."""
+        small = F.interpolate(pictures, size=(SIDE, SIDE), mode="area")
+        found: Tensor = self._model.body(small).mean((2, 3))
+        return found
+
+
+def as_values(pictures: npt.NDArray[np.uint8]) -> Tensor:
+    """(n, side, side, 3) bytes to (n, 3, side, side) in -1..1."""
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def real(recipe: recipes.Recipe, work: Path) -> dict[str, dict[str, npt.NDArray[np.uint8]]]:
@@ -245,7 +261,8 @@ def evaluate(recipe: recipes.Recipe, work: Path, base: Path) -> dict[str, Any]:
     court = Court(recipe, work)
     hits: dict[str, list[bool]] = {word: [] for word in recipe.concepts}
     report: dict[str, Any] = {"real": {}, "painted": {}}
-    for style, pictures in real(recipe, work).items():
+    sets = real(recipe, work)
+    for style, pictures in sets.items():
         flat = np.stack([compose.over(rgba, (255, 255, 255)) for rgba in pictures.values()])
         right = [
             said == word
@@ -264,7 +281,7 @@ def evaluate(recipe: recipes.Recipe, work: Path, base: Path) -> dict[str, Any]:
         every, fair, ground = [], [], []
         prompts = [compose.prompt(*pair, recipe) for pair in pairs]
         for pictures in painted(base, prompts, work):
-            seen = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+            seen = as_values(pictures)
             right = [said == word for said, (word, _) in zip(court.names(seen), pairs, strict=True)]
             every.append(right)
             fair.append([h for h, (word, _) in zip(right, pairs, strict=True) if word in judgeable])
@@ -282,6 +299,7 @@ def evaluate(recipe: recipes.Recipe, work: Path, base: Path) -> dict[str, Any]:
             "judgeable_by_seed": [_share(some) for some in fair],
             "judgeable": share,
             "ratio": round(share / report["real_judgeable"], 3),
+            "real_shown_so": _share(_shown_so(court, sets, pairs, recipe, judgeable)),
             "colours_right": _share(ground) if ground else None,
         }
     ratios = {row: told["ratio"] for row, told in report["painted"].items()}
@@ -293,6 +311,26 @@ def evaluate(recipe: recipes.Recipe, work: Path, base: Path) -> dict[str, Any]:
         for word in recipe.concepts
     }
     return report
+
+
+def _shown_so(
+    court: Court,
+    sets: Mapping[str, Mapping[str, npt.NDArray[np.uint8]]],
+    pairs: Sequence[tuple[str, compose.Variant]],
+    recipe: recipes.Recipe,
+    judgeable: Sequence[str],
+) -> list[bool]:
+    """Whether real glyphs are recognised in the very colours and places that were asked for."""
+    hits = []
+    for number, pictures in enumerate(sets.values()):
+        some = [(w, how) for w, how in pairs if w in judgeable and w in pictures]
+        flat = [
+            compose.shown(pictures[word], how, recipe, compose.stream(recipe.seed, 9, number, k))
+            for k, (word, how) in enumerate(some)
+        ]
+        said = court.names(torch.from_numpy(np.stack(flat)))
+        hits += [name == word for name, (word, _) in zip(said, some, strict=True)]
+    return hits
 
 
 def _ground(picture: Tensor, recipe: recipes.Recipe) -> str:

@@ -69,7 +69,7 @@ def painted(
     if missing:
         paths[0].parent.mkdir(parents=True, exist_ok=True)
         with ProcessPoolExecutor(_WORKERS, mp_context=get_context("spawn")) as pool:
-            jobs = [pool.submit(_paint, base, prompts, seeds[k], guidance) for k in missing]
+            jobs = [pool.submit(paint, base, prompts, seeds[k], guidance) for k in missing]
             for k, job in zip(missing, jobs, strict=True):
                 beside = paths[k].with_suffix(".part.npy")
                 np.save(beside, job.result())
@@ -77,7 +77,8 @@ def painted(
     return [np.load(path) for path in paths]
 
 
-def _paint(base: Path, prompts: Sequence[str], seed: int, guidance: float) -> Bytes:
+def paint(base: Path, prompts: Sequence[str], seed: int, guidance: float) -> Bytes:
+    """uint8[prompts, side, side, 3], picture i from the noise of seed 1000 seed + i."""
     # One thread each: small convolutions do not fill two.
     torch.set_num_threads(1)
     from diffusers import StableDiffusionPipeline

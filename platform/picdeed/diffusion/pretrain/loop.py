@@ -25,6 +25,7 @@ from picdeed.core.events import Progress
 from picdeed.diffusion.pretrain import optimisers
 from picdeed.diffusion.pretrain.recipe import Schedule
 
+_LOG = "log.jsonl"
 FIRST = 50  # steps of which each loss is logged: another machine may repeat them
 
 
@@ -77,6 +78,15 @@ def train(job: Job, work: Path, worker: Worker, progress: Progress) -> None:
         named = _named(job.module)
         final = dict(zip(named, average, strict=True))
         _write(final, work / f"{job.name}.safetensors", {"steps": str(job.schedule.steps)})
+
+
+def first_losses(name: str, work: Path) -> dict[str, float]:
+    """Loss by step of the first 50 steps, as far as they were logged: another machine may compare
+    its own. Of a run that began again the last is told."""
+    path = work / _LOG
+    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    rows = [row for row in map(json.loads, lines) if row["job"] == name]
+    return {str(row["step"]): row["loss"] for row in rows if row["step"] <= FIRST}
 
 
 @torch.no_grad()
@@ -171,5 +181,5 @@ def _log(work: Path, name: str, step: int, loss: float, seconds: float) -> None:
         "seconds": round(seconds, 1),
         "cpu_seconds": round(time.process_time(), 1),
     }
-    with (work / "log.jsonl").open("a", encoding="utf-8") as log:
+    with (work / _LOG).open("a", encoding="utf-8") as log:
         log.write(json.dumps(line) + "\n")
