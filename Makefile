@@ -5,6 +5,7 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 JOBS ?= 2
 ARGS ?=
+BENCH ?=
 
 # Programs are started by module: where an outer package is kept, its script lies outside .venv.
 PY := .venv/bin/python
@@ -22,7 +23,7 @@ help:
 	@echo "make test    every test but those that need a GPU or hours"
 	@echo "make check   lint, format, types, import layers, docs, licences of what is installed"
 	@echo "make fix     what the linter and the formatter can put right themselves"
-	@echo "make bench   the measurements in benchmarks/, each prints a table"
+	@echo "make bench   the measurements in benchmarks/; BENCH=gate makes one of them"
 	@echo "make teach   the pictures of docs/how-diffusion-works.md, drawn anew and signed"
 	@echo "make soak    slow proofs; some download packages"
 	@echo "make lock    asks for the newest versions and writes requirements.lock"
@@ -60,8 +61,16 @@ fix: $(READY)
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
+# They take minutes to hours, and most need pictures: which, each script says on its first lines.
 bench: $(READY)
-	@for script in $(wildcard benchmarks/*.py); do echo "== $$script"; $(PY) "$$script" || exit 1; done
+ifneq ($(BENCH),)
+	@$(PY) benchmarks/$(BENCH).py $(ARGS)
+else
+	@for script in $$(grep -l __main__ benchmarks/*.py); do \
+	    printf '%-14s %s\n' "$$(basename $$script .py)" "$$(sed -n '1s/"""//gp' $$script)"; done
+	@echo
+	@echo "make bench BENCH=base_pace    one of them;  ARGS='--help' tells what it takes"
+endif
 
 teach: $(READY)
 	@$(PY) tools/teach.py $(ARGS)

@@ -168,3 +168,16 @@ def test_two_workers_learn_what_one_learns(
     assert two["losses"][denoiser.NAME] == pytest.approx(one["losses"][denoiser.NAME], rel=1e-3)
     for name, weight in one["weights"].items():
         assert torch.allclose(two["weights"][name], weight, atol=1e-3)
+
+
+@pytest.mark.gpu
+def test_a_gpu_trains_the_same_base_nearly(
+    tmp_path: Path, pictures: list[TrainingPicture], tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, work = tiny(5, 5), tmp_path / "cuda"
+    base = run.pretrain(recipe, pictures, work, tmp_path / "base")
+    assert base.steps == {"autoencoder": 5, "denoiser": 5}
+    monkeypatch.setattr(parallel, "pick_device", lambda: torch.device("cpu"))
+    run.pretrain(recipe, pictures, tmp_path / "cpu", tmp_path / "other")
+    for part in (autoencoder.NAME, denoiser.NAME):
+        assert logged(work, part) == pytest.approx(logged(tmp_path / "cpu", part), rel=2e-2)

@@ -7,6 +7,7 @@ says, is the recipe's (`forward`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,6 @@ from picdeed.diffusion.pretrain.latents import Latents
 from picdeed.diffusion.pretrain.recipe import Recipe, TrainingPicture
 
 NAME = "denoiser"
-_ATTENTION = SDPBackend.MATH
 
 
 class Denoiser(nn.Module):
@@ -91,16 +91,16 @@ def train(
     model.train()
     samples = Samples(recipe, pictures, cached)
     share = plan.batch // worker.count
-    half = plan.precision == "bf16"
+    half, device = plan.precision == "bf16", worker.device
 
     def loss(step: int) -> Tensor:
         slots = range(worker.rank * share, (worker.rank + 1) * share)
         made, words = samples.batch(step, slots)
-        # Short sequences: plain matrix products are 1.2 times as fast here as fused attention.
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half), sdpa_kernel(_ATTENTION):
-            found = model(made.noisy, made.times, words)
-        off: Tensor = found.float() - made.target
-        return (made.weight * off.square().mean((1, 2, 3))).mean()
+        noisy, times, told = (x.to(device) for x in (made.noisy, made.times, words))
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half), _attention(device):
+            found = model(noisy, times, told)
+        off: Tensor = found.float() - made.target.to(device)
+        return (made.weight.to(device) * off.square().mean((1, 2, 3))).mean()
 
     job = loop.Job(
         name=NAME,
@@ -111,6 +111,11 @@ def train(
         checkpoint_seconds=recipe.checkpoint_seconds,
     )
     loop.train(job, work, worker, progress)
+
+
+def _attention(device: torch.device) -> AbstractContextManager[None]:
+    # Short sequences: on a CPU plain matrix products are 1.2 times as fast as fused attention.
+    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
 class Samples:

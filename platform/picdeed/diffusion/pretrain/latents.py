@@ -58,7 +58,7 @@ def encode(
     progress: Progress,
 ) -> None:
     """One worker's share of the parts, which are left in `work`."""
-    model = autoencoder.trained(recipe, work)
+    model = autoencoder.trained(recipe, work).to(worker.device)
     parts = _parts(pictures, work)
     for place, (path, glyphs) in enumerate(parts):
         if worker.rank == 0:
@@ -105,10 +105,10 @@ def _encoded(
             how = compose.variant(recipe, concept, numbers) if place else compose.AS_DRAWN
             sheets.append(compose.shown(glyph, how, recipe, numbers if place else None))
             rows.append((number, tints.index(how.tint), behind.index(how.behind)))
-        for some in torch.split(torch.from_numpy(np.stack(sheets)), _AT_ONCE):
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+        for some in torch.split(torch.from_numpy(np.stack(sheets)).to(model.device), _AT_ONCE):
+            with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=half):
                 moments = model.quant_conv(model.encoder(some))
-            values.append(moments.float().chunk(2, dim=1)[0])
+            values.append(moments.float().chunk(2, dim=1)[0].cpu())
     columns = (torch.tensor(column) for column in zip(*rows, strict=True))
     return dict(zip(("picture", "tint", "behind"), columns, strict=True)) | {
         "values": torch.cat(values)

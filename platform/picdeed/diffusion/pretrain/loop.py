@@ -26,15 +26,17 @@ from picdeed.diffusion.pretrain import optimisers
 from picdeed.diffusion.pretrain.recipe import Schedule
 
 _LOG = "log.jsonl"
+CPU = torch.device("cpu")
 FIRST = 50  # steps of which each loss is logged: another machine may repeat them
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Worker `rank` of `count`. Worker 0 reports and stores."""
+    """Worker `rank` of `count`, computing on `device`. Worker 0 reports and stores."""
 
     rank: int
     count: int
+    device: torch.device = CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ def train(job: Job, work: Path, worker: Worker, progress: Progress) -> None:
     Raises RunFailed when the loss is no number any more: the last checkpoint stays.
     """
     stored = work / f"{job.name}-checkpoint.safetensors"
+    job.module.to(worker.device)
     weights = [weight for weight in job.module.parameters() if weight.requires_grad]
     average = [weight.detach().clone() for weight in weights]
     done = _resume(job, stored, weights, average)

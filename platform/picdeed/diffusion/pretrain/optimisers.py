@@ -107,7 +107,7 @@ def unpack(optimisers: Sequence[torch.optim.Optimizer], packed: dict[str, Tensor
         head, which, number, key = name.split(".")
         if head == "optimiser":
             weight = lists[int(which)][int(number)]
-            memory = value.clone()
+            memory = value.to(weight.device, copy=True)
             if memory.shape == weight.shape:
                 memory = torch.empty_like(weight).copy_(memory)
             optimisers[int(which)].state[weight][key] = memory
