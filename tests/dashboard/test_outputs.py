@@ -52,3 +52,10 @@ def test_a_picture_whose_bytes_are_gone(opened, go, said, output, unsigned):
             path.unlink()
     app = go("outputs", output=identity)
     assert "unreadable" in said(app)
+
+
+def test_what_the_base_can_paint_is_told(opened, go, said):
+    app = go("outputs")
+    (told,) = [one for one in app.expander if one.label.startswith("What sprig can paint")]
+    assert "sunflower" in said(app)
+    assert len(told.children) >= 1

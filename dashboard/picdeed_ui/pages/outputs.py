@@ -12,6 +12,7 @@ from picdeed.flow import pipeline
 from picdeed_ui import data
 from picdeed_ui.parts.gallery import gallery, output_card
 from picdeed_ui.parts.graph import draw
+from picdeed_ui.parts.vocabulary import paintable
 from picdeed_ui.parts.words import (
     clip,
     facts,
@@ -124,6 +125,7 @@ def many() -> None:
         "base, the adapter and the snapshot.",
     )
     form()
+    paintable()
     rows = data.all_outputs()
     if not rows:
         words("note", "Nothing was drawn yet.")
