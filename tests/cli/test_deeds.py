@@ -22,6 +22,7 @@ def test_the_chain_of_title_comes_first() -> None:
         },
         "files": {"a": "1", "b": "2"},
         "places": ["beach"],
+        "first_losses": {"denoiser": {"1": 0.5, "2": 0.4}},
     }  # fmt: skip
     lines = deed_lines(deed)
     assert lines[:4] == [
@@ -34,6 +35,7 @@ def test_the_chain_of_title_comes_first() -> None:
     assert ("steps", "denoiser 5,800") in lines
     assert ("files", "2, each by its SHA-256") in lines
     assert ("places", "1: beach") in lines
+    assert ("first losses", "denoiser 2") in lines
     concepts = dict(lines)["concepts"]
     assert concepts.startswith("40: thing 0, ")
     assert concepts.endswith(" ...")
@@ -41,7 +43,18 @@ def test_the_chain_of_title_comes_first() -> None:
 
 @pytest.mark.parametrize("value", [None, 1, 1.5, "x", [], {}, [None], {"a": {"b": []}}, True])
 @pytest.mark.parametrize(
-    "key", ["snapshot", "pictures", "packages", "steps", "concepts", "files", "duties", "mine"]
+    "key",
+    [
+        "snapshot",
+        "pictures",
+        "packages",
+        "steps",
+        "concepts",
+        "files",
+        "duties",
+        "mine",
+        "first_losses",
+    ],
 )
 def test_no_shape_breaks_it(key: str, value: object) -> None:
     for deed in ({key: value}, {"snapshot": {key: value, "uses": value, "members": value}}):

@@ -10,7 +10,7 @@ _LONGEST = 300  # characters of one value
 _LABEL = 20
 _TOLD = frozenset(
     {"schema", "name", "sha256", "license", "snapshot", "pictures", "packages", "steps", "samples",
-     "seed", "recipe", "concepts", "files", "versions"}
+     "seed", "recipe", "concepts", "files", "versions", "first_losses"}
 )  # fmt: skip
 
 
@@ -33,6 +33,15 @@ def _lines(deed: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield key, _several(deed[key])
     if isinstance(deed.get("files"), Mapping):
         yield "files", f"{len(deed['files'])}, each by its SHA-256"
+    if isinstance(deed.get("first_losses"), Mapping):
+        yield (
+            "first losses",
+            ", ".join(
+                f"{part} {len(losses)}"
+                for part, losses in deed["first_losses"].items()
+                if isinstance(losses, Mapping)
+            ),
+        )
     for key in sorted(set(deed) - _TOLD):
         yield str(key), _several(deed[key])
 
