@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from base_judge import JUDGEABLE_FILE
 from base_painting import Bytes, asked_for, painted
 from PIL import Image
 
@@ -96,7 +97,8 @@ def evaluate(recipe: recipes.Recipe, folder: Path, work: Path, base: Path) -> di
     stack = compose.load(members, recipe.side)
     known = shown_of(recipe, members)
     report: dict[str, Any] = {"radius": RADIUS, "between real sets": _between(known, members)}
-    for row, pairs in asked_for(recipe).items():
+    composed = json.loads((work / JUDGEABLE_FILE).read_text())
+    for row, pairs in asked_for(recipe, composed).items():
         prompts = [compose.prompt(*pair, recipe) for pair in pairs]
         found: dict[str, list[tuple[int, bool]]] = {word: [] for word, _ in pairs}
         seeds = painted(base, prompts, work)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from base_judge import Court, as_values
+from base_court import Court, as_values
 from base_painting import paint
 
 from picdeed.core.events import silent

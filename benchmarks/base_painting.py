@@ -27,8 +27,9 @@ Bytes = npt.NDArray[np.uint8]
 Asked = list[tuple[str, compose.Variant]]
 
 
-def asked_for(recipe: recipes.Recipe) -> dict[str, Asked]:
-    """Every concept once in each row; rows called `new` hold what was never trained together."""
+def asked_for(recipe: recipes.Recipe, composed: Sequence[str] | None = None) -> dict[str, Asked]:
+    """Every thing once plainly, and these (or all) once in each further row; rows called `new` hold
+    what was never trained together."""
     colours, places, count = list(recipe.colours), recipe.places, recipe.denoiser.held_out
     rows: dict[str, Asked] = {}
 
@@ -39,6 +40,8 @@ def asked_for(recipe: recipes.Recipe) -> dict[str, Asked]:
 
     for word in recipe.concepts:
         rows.setdefault("plain", []).append((word, compose.AS_DRAWN))
+        if composed is not None and word not in composed:
+            continue
         for row, new in (("trained", False), ("new", True)):
             colour = one_of(colours, word, "", new=new)
             place = one_of(places, word, "", new=new)
@@ -47,7 +50,6 @@ def asked_for(recipe: recipes.Recipe) -> dict[str, Asked]:
                 ("colour", compose.Variant("", colour)),
                 ("place", compose.Variant("", place)),
                 ("tint on a colour", compose.Variant(tint, colour)),
-                ("tint in a place", compose.Variant(tint, place)),
             ):
                 rows.setdefault(f"{row} {kind}", []).append((word, how))
     return rows

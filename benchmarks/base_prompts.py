@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from base_judge import Court, as_values, real
+from base_court import Court, as_values
 from base_painting import painted
+from base_sets import real
 
 from picdeed.core.resources import bundled
 from picdeed.diffusion.pretrain import compose

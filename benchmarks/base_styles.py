@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from base_judge import TEACHERS, draw, names
+from base_sets import HIGH_CONTRAST, TEACHERS, draw, names
 from PIL import Image
 
 from picdeed.core.ids import sha256
@@ -37,21 +37,11 @@ from picdeed.diffusion.sample import draw as paint
 from picdeed.diffusion.style import style_of
 from picdeed.diffusion.train import train
 from picdeed.imaging.grid import contact_sheet
-from picdeed.sources import iconify, linocut
+from picdeed.sources import linocut
 from picdeed.sources.demo_set import GOOD
 
 SEED, SHOWN = 7, 12
 _HELD_OUT = 4  # every fourth
-HIGH_CONTRAST = iconify.Package(
-    "@iconify-json/fluent-emoji-high-contrast",
-    "1.2.6",
-    "sha512-esqhZPpkrF7sNX3NsLoh8KW64okEr/bzko7WNnFP+qTJGAqDPDYjp0925yxuivXy3HtVQB8xhIKu3+Nq1byX5w==",
-    "MIT",
-    "",
-    "",
-    "high contrast",
-)
-
 Pictures = Mapping[str, Image.Image]
 
 
