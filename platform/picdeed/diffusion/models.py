@@ -6,6 +6,8 @@ Python file anywhere in the folder refuses the whole base.
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from picdeed.core.errors import IntegrityError, UsageError
 from picdeed.core.ids import canonical_json, hash_json, sha256_file
 from picdeed.diffusion.devices import pick_device, quiet
+from picdeed.diffusion.flows import FLOW
 from picdeed.diffusion.modelfiles import WRONG, part_tensors, plain, read_json, refuse_code
 from picdeed.diffusion.tensors import Tensors, tensors_hash
 
@@ -32,7 +35,7 @@ _CLASSES = {
     "text_encoder": "CLIPTextModel",
     "tokenizer": "CLIPTokenizer",
 }
-_PREDICTIONS = frozenset({"epsilon", "v_prediction", "sample"})
+_PREDICTIONS = frozenset({"epsilon", "v_prediction", "sample", FLOW})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def check_base(folder: Path) -> BaseFacts:
         if str(name).removesuffix("Fast") != wanted:
             raise UsageError(f"{folder / 'model_index.json'}: {part} is {name}, not a {wanted}.")
     configs = {part: _json(folder / part / "config.json") for part in WEIGHTS}
-    scheduler = _json(folder / "scheduler" / "scheduler_config.json")
+    scheduler = _scheduler(folder)
     prediction = str(scheduler.get("prediction_type", "epsilon"))
     if prediction not in _PREDICTIONS:
         raise UsageError(f"{folder}/scheduler predicts {prediction!r}, which is not supported.")
@@ -133,7 +136,7 @@ def load_base(
         )
         loaded[part] = model.to(where).eval().requires_grad_(requires_grad=False)
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-    scheduler = _json(folder / "scheduler" / "scheduler_config.json")
+    scheduler = _scheduler(folder)
     return Base(facts, tokenizer=tokenizer, scheduler=scheduler, device=where, **loaded)
 
 
@@ -148,12 +151,27 @@ def _require_folder(folder: Path) -> None:
 
 def _json(path: Path) -> dict[str, Any]:
     """A config that can be hashed: Python reads infinities and longer numbers than JSON has."""
-    value = read_json(path, "base")
+    return _hashable(read_json(path, "base"), path)
+
+
+def _hashable(value: dict[str, Any], path: Path) -> dict[str, Any]:
     try:
         canonical_json(value)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} holds what no JSON holds: {error}.") from error
     return value
+
+
+def _scheduler(folder: Path) -> dict[str, Any]:
+    """With the last number for -Infinity, as diffusers writes "no bound" (`lambda_min_clipped`):
+    it bounds nothing either and can be hashed."""
+    path = folder / "scheduler" / "scheduler_config.json"
+    bounds = {math.inf: sys.float_info.max, -math.inf: -sys.float_info.max}
+    found = {
+        key: bounds.get(value, value) if isinstance(value, float) else value
+        for key, value in read_json(path, "base").items()
+    }
+    return _hashable(found, path)
 
 
 def _tokenizer_hash(folder: Path) -> str:

@@ -23,9 +23,10 @@ from PIL import Image
 from picdeed.core.errors import RunFailed, UsageError
 from picdeed.core.events import Progress, silent
 from picdeed.diffusion.devices import quiet, repeatable, threads_for
+from picdeed.diffusion.flows import FLOW
 from picdeed.diffusion.lora import load_adapter, put_on
 from picdeed.diffusion.models import Base, load_base
-from picdeed.diffusion.samplers import Sampler, parse_sampler
+from picdeed.diffusion.samplers import LABELS, Sampler, parse_sampler
 
 _SCHEDULERS: Mapping[Sampler, Any] = {
     Sampler.DDIM: DDIMScheduler,
@@ -34,6 +35,9 @@ _SCHEDULERS: Mapping[Sampler, Any] = {
     Sampler.EULER: EulerDiscreteScheduler,
     Sampler.EULER_A: EulerAncestralDiscreteScheduler,
 }
+
+# The others know no flow. (FlowMatchEulerDiscreteScheduler lacks what the pipeline asks for.)
+_ALONG_A_FLOW = (Sampler.DPM, Sampler.UNIPC)
 
 
 def generate(
@@ -113,6 +117,12 @@ def _pipeline(base: Base, sampler: Sampler) -> Any:
     # Its module announces what is not installed; imported only once that is switched off.
     from diffusers import StableDiffusionPipeline
 
+    if base.facts.prediction == FLOW and sampler not in _ALONG_A_FLOW:
+        raise UsageError(
+            f"{base.facts.name} learned a rectified flow, which {LABELS[sampler]} cannot follow; "
+            "nothing was drawn.",
+            hint=f"Choose --sampler {' or '.join(_ALONG_A_FLOW)}.",
+        )
     pipeline = StableDiffusionPipeline(
         vae=base.vae,
         text_encoder=base.text_encoder,

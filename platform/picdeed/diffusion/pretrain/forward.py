@@ -2,7 +2,7 @@
 
 Diffusion (Ho et al., 2020): x_t = sqrt(a_t) x + sqrt(1 - a_t) e with a schedule a; the network says
 the noise e or the velocity v = sqrt(a_t) e - sqrt(1 - a_t) x (arXiv:2202.00512). Rectified flow
-(arXiv:2209.03003): x_t = (1 - t) x + t e, and the network says e - x.
+goes straight from one to the other (`flows`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 from torch import Tensor
 
 from picdeed.core.errors import UsageError
+from picdeed.diffusion import flows
+from picdeed.diffusion.flows import FLOW
 from picdeed.diffusion.pretrain.recipe import Noise
 
 STEPS = 1000
-FLOW = "flow_prediction"
 _PREDICTIONS = ("epsilon", "v_prediction", FLOW)
 _SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")
 
@@ -37,11 +38,12 @@ class Noised:
 def noised(noise: Noise, clean: Tensor, e: Tensor, when: Tensor) -> Noised:
     """Latents (n, c, h, w) and standard normal `e` at `when`, float32[n] of 0 (clean) to 1."""
     if noise.prediction == FLOW:
-        # Never quite 0: there the network would have to guess the noise from nothing.
-        share = ((when * STEPS).floor().clamp(max=STEPS - 1) + 1) / STEPS
-        across = share[:, None, None, None]
-        weight = _weight(noise, ((1 - share) / share) ** 2)
-        return Noised((1 - across) * clean + across * e, share * STEPS, e - clean, weight)
+        share = flows.shares((when * STEPS).floor(), STEPS)
+        noisy, target = flows.on_the_line(clean, e, share)
+        weight = (
+            flows.min_snr_weight(share, noise.min_snr) if noise.min_snr else torch.ones_like(share)
+        )
+        return Noised(noisy, share * STEPS, target, weight)
     times = (when * STEPS).long().clamp(max=STEPS - 1)
     kept = alphas(noise)[times]
     signal, rest = kept.sqrt()[:, None, None, None], (1 - kept).sqrt()[:, None, None, None]
@@ -94,7 +96,4 @@ def _weight(noise: Noise, snr: Tensor) -> Tensor:
     capped = snr.clamp(max=noise.min_snr)
     if noise.prediction == "epsilon":
         return capped / snr.clamp(min=1e-8)
-    if noise.prediction == FLOW:
-        # e - x = (x_t - x) / t, so an error of the picture counts by 1 / t^2 = (1 + sqrt(snr))^2.
-        return capped / (1 + snr.sqrt()) ** 2
     return capped / (snr + 1)
