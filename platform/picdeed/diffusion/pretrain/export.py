@@ -243,5 +243,6 @@ them.
 
 ## How
 Autoencoder: {autoencoder_steps} steps on 64 px crops. UNet and text encoder: {denoiser_steps} steps
-on its latents, {prediction} over {noise}. Recipe `{digest}`. Measurements: `docs/base-model.md`.
+on its latents, {prediction} over {noise}. Recipe `{digest}`. What was measured stands in
+`evaluation.json` and is told in `docs/base-model.md`.
 """
