@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,15 @@ def test_a_killed_training_goes_on_to_the_same_weights(
     assert loop.load_average(autoencoder.build(recipe), autoencoder.NAME, tmp_path / "cut") == 4
     cut = train(tmp_path / "cut", silent)
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
+
+
+def test_the_first_losses_are_those_of_the_last_run(tmp_path: Path) -> None:
+    assert loop.first_losses("denoiser", tmp_path) == {}
+    rows = [("denoiser", 1, 0.9), ("denoiser", 50, 0.5), ("denoiser", 61, 0.4)]
+    rows += [("autoencoder", 1, 2.0), ("denoiser", 1, 0.8)]  # begun again
+    lines = [json.dumps({"job": job, "step": step, "loss": loss}) for job, step, loss in rows]
+    (tmp_path / "log.jsonl").write_text("\n".join(lines) + "\n")
+    assert loop.first_losses("denoiser", tmp_path) == {"1": 0.8, "50": 0.5}
 
 
 def test_muon_turns_singular_values_towards_one() -> None:

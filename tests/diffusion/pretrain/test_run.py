@@ -56,6 +56,9 @@ def test_trains_exports_and_paints(tmp_path: Path, pictures: list[TrainingPictur
     assert deed["files"]["unet/diffusion_pytorch_model.safetensors"] == ids.sha256_file(
         out / "unet" / "diffusion_pytorch_model.safetensors"
     )
+    first = deed["first_losses"]
+    assert sorted(map(int, first["denoiser"])) == list(range(1, 7))
+    assert [first["autoencoder"][str(step)] for step in range(1, 21)] == losses
     assert all(path.stat().st_mode & 0o777 == 0o644 for path in out.rglob("*") if path.is_file())
 
 

@@ -140,23 +140,25 @@ class Samples:
 
     def batch(self, step: int, slots: Sequence[int]) -> tuple[Noised, Tensor]:
         """Noisy latents (n, 8, 16, 16) with what is to be found, and tokens (n, 24)."""
-        total = self._recipe.denoiser.schedule.batch
-        clean, noise, when, captions = [], [], [], []
+        clean, e, within, words = self.drawn(step, slots)
+        # One time in each of so many even parts: less noise in the loss than free draws.
+        when = (torch.tensor(slots) + within) / self._recipe.denoiser.schedule.batch
+        return noised(self._recipe.denoiser.noise, clean, e, when.float()), words
+
+    def drawn(self, step: int, slots: Sequence[int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Clean latents and normal noise (n, 8, 16, 16), where each is within its part of the times
+        float64[n], and tokens (n, 24)."""
+        clean, noise, within, captions = [], [], [], []
         for slot in slots:
             numbers = compose.stream(self._recipe.seed, compose.PAIRS, step, slot)
             row, caption = self._pick(numbers)
             clean.append(self._cached.values[row].float())
             noise.append(numbers.standard_normal(clean[-1].shape, np.float32))
-            # One time in each of `total` even parts: less noise in the loss than free draws.
-            when.append((slot + numbers.random()) / total)
+            within.append(numbers.random())
             captions.append(caption)
-        made = noised(
-            self._recipe.denoiser.noise,
-            torch.stack(clean),
-            torch.from_numpy(np.stack(noise)),
-            torch.tensor(when),
-        )
-        return made, torch.tensor(vocabulary.encode(self._tokenizer, captions))
+        e, parts = torch.from_numpy(np.stack(noise)), torch.tensor(within, dtype=torch.float64)
+        words = torch.tensor(vocabulary.encode(self._tokenizer, captions))
+        return torch.stack(clean), e, parts, words
 
     def _pick(self, numbers: np.random.Generator) -> tuple[int, str]:
         of_concept = self._rows[self._concepts[numbers.integers(len(self._concepts))]]
