@@ -105,7 +105,7 @@ def train(
     job = loop.Job(
         name=NAME,
         module=model,
-        optimisers=optimisers.for_denoiser(model, plan.rate),
+        optimisers=optimisers.for_denoiser(model, plan.rate, half, worker.rank, worker.count),
         loss=loss,
         schedule=plan,
         checkpoint_seconds=recipe.checkpoint_seconds,
