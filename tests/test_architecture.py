@@ -51,6 +51,8 @@ HOMES = {
     "transformers": {"diffusion"},
     "tokenizers": {"diffusion"},
     "peft": {"diffusion"},
+    "mlflow": {"diffusion"},
+    "tensorboard": {"diffusion"},
     "accelerate": {"diffusion"},
     "safetensors": {"diffusion"},
     "datasets": {"diffusion"},

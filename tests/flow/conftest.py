@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from replayable import Ran, make_ran
 
 from picdeed.flow import pipeline
 from picdeed.registry.session import Registry, open_registry
@@ -54,3 +55,9 @@ def make_model(tiny_once: Path, tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return made
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """A registry with a finished run on a tiny base. Shared and therefore never written to."""
+    return make_ran(tmp_path_factory.mktemp("ran"))

@@ -37,9 +37,9 @@ def frozen(filled: Registry, tmp_path: Path) -> tuple[Registry, str, str, Path]:
     picture = pipeline.register(filled, shown, "drawings").ingested.pictures[0].id
     snapshot = pipeline.freeze(filled, "drawings").snapshot
     run = pipeline.fine_tune(filled, snapshot, "sprig", load_recipe("demo", ["steps=2"]), None)
-    from picdeed.flow.train import _write_plan
+    from picdeed.flow.train import write_plan
 
-    folder = _write_plan(filled, run.run)
+    folder = write_plan(filled, run.run)
     return filled, picture, snapshot, folder
 
 

@@ -2,6 +2,7 @@
 
 from picdeed.cli import (
     around,
+    bundle,
     duplicates,
     keep,
     look,
@@ -16,6 +17,7 @@ from picdeed.cli.app import app, main
 __all__ = [
     "app",
     "around",
+    "bundle",
     "duplicates",
     "keep",
     "look",

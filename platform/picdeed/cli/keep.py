@@ -12,7 +12,8 @@ from picdeed.cli.show import print_document, say, table
 from picdeed.core.errors import UsageError
 from picdeed.core.moments import moment
 
-FORMATS = ("notices",)
+FORMATS = ("notices", "kohya", "comfyui", "peft")
+_PASSED_ON = {"share-adapter", "sell-adapter"}
 
 facts_app = typer.Typer(
     no_args_is_help=True, help="What your organisation says of itself: add, list."
@@ -132,15 +133,22 @@ def export(
     identifier: Annotated[str, typer.Argument(metavar="ID")],
     to: Annotated[Path | None, typer.Option(metavar="PATH", help="A file or a folder.")] = None,
 ) -> None:
-    """Write what must go along with a snapshot, run, adapter or output."""
-    from picdeed.exports.notices import export_notices
-    from picdeed.flow import pipeline
-
+    """Write notices of a snapshot, run, adapter or output; or an adapter for other tools."""
     if format_ not in FORMATS:
         raise UsageError(
             f"{format_!r} is no format that picdeed exports yet; nothing was written.",
             hint=f"Formats: {', '.join(FORMATS)}.",
         )
+    if format_ == "notices":
+        _export_notices(call, identifier, to)
+    else:
+        _export_adapter(call, format_, identifier, to)
+
+
+def _export_notices(call: Call, identifier: str, to: Path | None) -> None:
+    from picdeed.exports.notices import export_notices
+    from picdeed.flow import pipeline
+
     done = export_notices(call.open(), pipeline.rules(), identifier, to)
     if call.as_json:
         print_document("export", done)
@@ -149,3 +157,22 @@ def export(
     if done.missing:
         missed = ", ".join(f"{what} of {n}" for what, n in done.missing.items())
         say(f"{done.pictures} pictures; not on record: {missed}", "yellow")
+
+
+def _export_adapter(call: Call, form: str, identifier: str, to: Path | None) -> None:
+    from picdeed.exports.adapters import Form, export_adapter
+
+    done = export_adapter(call.open(), Form(form), identifier, to)
+    if call.as_json:
+        print_document("export", done)
+        return
+    say(f"{done.path}  sha256 {done.sha256}", "bold")
+    say(f"{done.layers} layers, rank {done.rank}, alpha {done.alpha:g}; {done.license}")
+    if done.notices is not None:
+        say(f"to be passed on with it: {done.notices}")
+    if not set(done.uses) & _PASSED_ON:
+        asked = ", ".join(done.uses) or "nothing"
+        say(
+            f"Its run was decided for {asked}; whether it may be passed on was not asked.", "yellow"
+        )
+        say("Next: picdeed gate SNAPSHOT --base BASE --use train,share-adapter", "dim")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,12 @@ from picdeed.cli.show import print_document, say, table
 from picdeed.cli.stages import show_run
 from picdeed.core.errors import NotARegistry
 
-runs_app = typer.Typer(no_args_is_help=True, help="Fine-tunes: list, show, logs, cancel, resume.")
+if TYPE_CHECKING:
+    from picdeed.flow.replayed import Differs, Replayed
+
+runs_app = typer.Typer(
+    no_args_is_help=True, help="Fine-tunes: list, show, logs, cancel, resume, replay."
+)
 app.add_typer(runs_app, name="runs", rich_help_panel=LOOK)
 
 
@@ -169,3 +174,69 @@ def runs_resume(
     with call.progress() as progress:
         done = pipeline.resume(opened, run, launch.foreground, progress=progress)
     show_run("runs", done, as_json=call.as_json)
+
+
+@command("replay", group=runs_app)
+def runs_replay(
+    call: Call,
+    run: str,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A new folder to leave the rebuilt one in.")
+    ] = None,
+) -> None:
+    """Train a finished run once more from its plan, and compare with what was recorded."""
+    from picdeed.flow.replay import replay
+    from picdeed.jobs import launch
+
+    opened = call.open()
+    with call.progress() as progress:
+        done = replay(opened, run, launch.foreground, keep=keep, progress=progress)
+    if call.as_json:
+        print_document("runs", done)
+    else:
+        say_replayed(done)
+    if done.exit_code:
+        raise typer.Exit(done.exit_code)
+
+
+def say_replayed(done: Replayed) -> None:
+    """What a person reads of a replay."""
+    if done.differs is None:
+        what = [f"{done.tensors} tensors"] if done.tensors is not None else []
+        what += [f"{done.log_lines} lines of its log"] if done.log_lines is not None else []
+        say(f"Run {done.run[:12]} was rebuilt to the same bytes: {done.adapter[:16]}", "bold green")
+        say(f"{', '.join(what) or 'its id'} and how often each picture was shown; {done.seconds} s")
+        if done.environment != "same":
+            say(f"The environment is {done.environment}, and made no difference.", "dim")
+    else:
+        _say_differs(done, done.differs)
+    if done.kept is not None:
+        say(f"left in {done.kept}")
+
+
+def _say_differs(done: Replayed, differs: Differs) -> None:
+    at_home = done.environment == "same"
+    far = "NOT what was recorded" if at_home else "NOT confirmed"
+    said = "close to what was recorded" if done.exit_code == 0 else far
+    say(f"Run {done.run[:12]} was rebuilt, {said}: {', '.join(differs.what)}", "bold")
+    if differs.tensor is not None:
+        told = (
+            "of another shape"
+            if differs.largest is None
+            else f"at most {differs.largest:.3g} apart"
+        )
+        part = "" if differs.share is None else f", {differs.share:.2g} of the largest value"
+        say(f"first tensor: {differs.tensor}; {told}{part}")
+    if differs.step is not None:
+        drift = "nowhere" if differs.drifts_from is None else f"from line {differs.drifts_from} on"
+        say(f"first line of the log: {differs.step}")
+        say(f"losses more than {done.tolerance:g} apart: {drift}")
+    if differs.losses["held_out"] is not None:
+        say(f"held-out loss: {differs.losses['held_out']:.2g} of itself apart")
+    if at_home:
+        say("The environment is the one that was recorded.", "red")
+        return
+    rows = [(name, pair["recorded"], pair["here"]) for name, pair in differs.environment.items()]
+    table("The environment differs", ("what", "recorded", "here"), rows)
+    if done.exit_code:
+        say("Training amplifies last bits: only where it was trained can it be confirmed.")

@@ -10,6 +10,7 @@ import typer
 
 from picdeed.cli.against import AgainstList
 from picdeed.cli.app import FLOW, Call, command, existing
+from picdeed.cli.bundle import is_bundle, train_bundle
 from picdeed.cli.dedup import EmbeddingFolder, EmbeddingThreshold, find_copies
 from picdeed.cli.show import plain, print_document, reasons, say, table
 from picdeed.core.errors import UsageError
@@ -280,23 +281,33 @@ def _step_in_words(step: dict[str, Any]) -> str:
 @command(panel=FLOW)
 def train(
     call: Call,
-    snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT")],
-    base: Annotated[str, typer.Option()],
-    use: Annotated[str, typer.Option(metavar="USE[,USE]")] = "train",
+    snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT|BUNDLE")],
+    base: Annotated[str | None, typer.Option(help="Of a bundle: the base's folder.")] = None,
+    use: Annotated[
+        str | None, typer.Option(metavar="USE[,USE]", help="train unless given.")
+    ] = None,
     decision: Annotated[
         str | None, typer.Option(metavar="DEC", help="Only under this decision, still alive.")
     ] = None,
     preset: Annotated[str | None, typer.Option(metavar="NAME|FILE")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE")] = None,
-    seed: int = 0,
+    seed: Annotated[int | None, typer.Option(help="0 unless given.")] = None,
     detach: bool = False,
     again: bool = False,
+    to: Annotated[Path | None, typer.Option(metavar="PATH", help="Of a bundle: its run.")] = None,
 ) -> None:
-    """Gate, then fine-tune a style adapter on a snapshot."""
+    """Gate, then fine-tune a style adapter on a snapshot; or train what a bundle plans."""
     from picdeed.diffusion.recipe import default_preset, load_recipe
     from picdeed.flow import pipeline
     from picdeed.jobs import launch
 
+    if is_bundle(snapshot):
+        fixed: dict[str, Any] = {"--use": use, "--decision": decision, "--preset": preset}
+        fixed |= {"--set": set_, "--seed": seed, "--detach": detach, "--again": again}
+        train_bundle(call, snapshot, base, to, fixed)
+        return
+    if base is None or to is not None:
+        raise UsageError("A snapshot is trained with --base BASE and without --to.")
     opened = call.open()
     recipe = load_recipe(preset or default_preset(base), set_ or [])
     with call.progress() as progress:
@@ -306,9 +317,9 @@ def train(
             base,
             recipe,
             None if detach else launch.foreground,
-            uses=_uses(use),
+            uses=_uses(use or "train"),
             decision=decision,
-            seed=seed,
+            seed=seed or 0,
             again=again,
             progress=progress,
         )
@@ -318,8 +329,8 @@ def train(
     show_run("train", done, as_json=call.as_json)
 
 
-def show_run(command: str, done: Any, *, as_json: bool) -> None:
-    """A run as `train` and `runs show` print it."""
+def show_run(command: str, done: Any, *, as_json: bool, at_home: bool = True) -> None:
+    """A run as `train` and `runs show` print it; `at_home` in its registry."""
     if as_json:
         print_document(command, done)
         return
@@ -339,9 +350,9 @@ def show_run(command: str, done: Any, *, as_json: bool) -> None:
             "trained on, as is known by now: the held-out loss proves less than it says",
             "yellow",
         )
-    if done.state == "succeeded":
+    if done.state == "succeeded" and at_home:
         say(f"Next: picdeed generate {done.run[:12]} --prompt rabbit", "dim")
-    else:
+    elif at_home:
         say(f"Next: picdeed runs show {done.run[:12]}", "dim")
 
 

@@ -25,6 +25,7 @@ class Event(StrEnum):
     GATE_DECIDED = "gate.decided"
     APPROVE_RECORDED = "approve.recorded"
     REMOVE_RECORDED = "remove.recorded"
+    TRAIN_BUNDLED = "train.bundled"
     TRAIN_STARTED = "train.started"
     TRAIN_FINISHED = "train.finished"
     TRAIN_FAILED = "train.failed"

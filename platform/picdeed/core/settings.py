@@ -13,3 +13,4 @@ class Settings(BaseSettings):
     registry: str | None = None
     blobs: str | None = None
     threads: int | None = None
+    trackers: str | None = None

@@ -5,6 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+REPLAYS = "replay"
+"""In a registry's cache: the run folders of replays, each with a cache of its own. They are removed
+when a replay ends; one that was killed leaves them until the next."""
+
 
 def latents_of(folder: Path, picture: str) -> Path:
     """The folder of everything that was encoded from a picture (an id), in a cache folder."""

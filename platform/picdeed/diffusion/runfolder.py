@@ -5,6 +5,7 @@ NOTICES.txt     who is to be named; plan.json fixes its hash
 lock            held while a process trains here; the kernel frees it however that process dies
 heartbeat       JSON {pid, step, at}, rewritten every two seconds
 log.jsonl       one JSON object a line
+untracked       no tracker is told of this folder (trackers.py): a replay is nobody's news
 checkpoint/     the newest two states, one safetensors file each (checkpoint.py)
 adapter.safetensors, result.json     the end; result.json is written last
 stop.json       {why, revocation}: the trainer ends before its next step (exit status STOPPED)
@@ -28,6 +29,8 @@ from picdeed.core.errors import BusyError, RunFailed
 
 HEARTBEAT_SECONDS = 2.0
 STOPPED = 20  # the trainer's exit status when it was asked to stop
+LOG = "log.jsonl"
+UNTRACKED = "untracked"
 _STOP = "stop.json"
 
 
@@ -147,7 +150,7 @@ class Log:
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        self._path = folder / "log.jsonl"
+        self._path = folder / LOG
         kept = [line for line in read_log(folder) if line.get("step", 0) < step]
         write_bytes(self._path, b"".join(_line(entry) for entry in kept))
         self._started = time.monotonic()
@@ -162,7 +165,7 @@ class Log:
 def read_log(folder: Path) -> list[dict[str, Any]]:
     """The entries of `log.jsonl`, without a last line that was cut off."""
     try:
-        lines = (folder / "log.jsonl").read_bytes().splitlines()
+        lines = (folder / LOG).read_bytes().splitlines()
     except FileNotFoundError:
         return []
     entries = []

@@ -7,7 +7,6 @@ started again, it ends with the same bytes.
 from __future__ import annotations
 
 import argparse
-import platform
 import sys
 import time
 from collections import Counter
@@ -16,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import diffusers
-import peft
 import torch
 
 from picdeed.core.errors import BusyError, IntegrityError, PicdeedError, RunFailed
@@ -27,6 +24,7 @@ from picdeed.diffusion.cache import latent_moments, prompt_embeddings
 from picdeed.diffusion.checkpoint import Position
 from picdeed.diffusion.devices import repeatable
 from picdeed.diffusion.draws import Slot, exposures, slots_of
+from picdeed.diffusion.environment import environment
 from picdeed.diffusion.lora import Papers, attach_recipe, load_adapter, save_adapter
 from picdeed.diffusion.models import Base, load_base
 from picdeed.diffusion.objective import Objective
@@ -42,6 +40,7 @@ from picdeed.diffusion.runfolder import (
     read_json,
     write_json,
 )
+from picdeed.diffusion.trackers import tracked
 from picdeed.diffusion.weights import effective, weights
 
 SCHEMA = "picdeed.run-result/1"
@@ -61,7 +60,11 @@ def train(folder: Path, *, parent: int | None = None) -> dict[str, Any]:
         if done is not None:
             return done
         (folder / "error.json").unlink(missing_ok=True)
-        with Heartbeat(folder, parent) as heart, repeatable(plan.threads):
+        with (
+            Heartbeat(folder, parent) as heart,
+            tracked(folder, plan),
+            repeatable(plan.threads),
+        ):
             return _run(folder, plan, heart)
 
 
@@ -266,12 +269,7 @@ def _figures(plan: RunPlan, base: Base, at: Position) -> dict[str, Any]:
         "without_caption": sum(not t.caption.strip() for t in plan.members),
         "threads": plan.threads,
         "device": base.device.type,
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "diffusers": diffusers.__version__,
-            "peft": peft.__version__,
-        },
+        **environment(base.device),
     }
 
 

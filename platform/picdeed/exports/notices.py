@@ -44,14 +44,15 @@ def export_notices(
     if path.is_dir():
         path /= f"NOTICES-{whole[:_SHOWN]}.txt"
     data = found.json() if path.suffix == ".json" else found.text
-    _write(path, data)
+    write_once(path, data)
     return Exported("notices", whole, path.absolute(), sha256(data), found.pictures, found.missing)
 
 
-def _write(path: Path, data: bytes) -> None:
+def require_free(path: Path, data: bytes) -> bool:
+    """Raise UsageError unless `data` can be written to `path` or lies there already; True then."""
     if path.is_file():
         if sha256_file(path) == sha256(data):
-            return
+            return True
         raise UsageError(
             f"{path} holds something else; nothing was written.",
             hint="Name another place with --to PATH, or move that file away.",
@@ -62,4 +63,20 @@ def _write(path: Path, data: bytes) -> None:
         raise UsageError(
             f"{path.parent} is no folder; nothing was written.", hint="Make the folder first."
         )
-    write_atomically(path, data)
+    return False
+
+
+def write_once(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet; the same bytes are not written again.
+
+    Raises UsageError where another file lies or nothing can be written.
+    """
+    if require_free(path, data):
+        return
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror or error}.",
+            hint="Name another place with --to PATH.",
+        ) from error

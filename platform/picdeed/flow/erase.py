@@ -15,7 +15,7 @@ from typing import Any
 
 from picdeed.core.errors import UsageError
 from picdeed.core.events import Event
-from picdeed.diffusion.latents import forget, forget_embeddings
+from picdeed.diffusion.latents import REPLAYS, forget, forget_embeddings
 from picdeed.diffusion.runfolder import write_json
 from picdeed.registry import erasure, ledger, similar, subjects
 from picdeed.registry.code_cache import forget_codes
@@ -89,10 +89,12 @@ def _remove_files(registry: Registry, row: Picture, runs: Sequence[Run]) -> int:
     forget_vectors(registry, row.id)
     for corners in (registry.cache / "corners").glob(f"*/{row.sha256}.npz"):
         corners.unlink()
-    cache = registry.cache / "latents"
-    forget(cache, row.id)
-    forget_embeddings(cache)
-    return count + sum(_blank_plan(registry.root / run.folder, row.id) for run in runs)
+    replays = list((registry.cache / REPLAYS).glob("run_*"))  # of one that was killed
+    for cache in (registry.cache / "latents", *(folder / "cache" for folder in replays)):
+        forget(cache, row.id)
+        forget_embeddings(cache)
+    folders = [*(registry.root / run.folder for run in runs), *replays]
+    return count + sum(_blank_plan(folder, row.id) for folder in folders)
 
 
 def _blank_plan(folder: Path, picture: str) -> bool:

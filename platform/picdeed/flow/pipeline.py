@@ -173,11 +173,11 @@ def judge(
     )
 
 
-def judge_again(registry: Registry, decision: str, *, progress: Progress = silent) -> Gated:
-    """A recorded decision asked again; raises Denied unless the answer is still the same one."""
+def judge_today(registry: Registry, decision: str, *, progress: Progress = silent) -> Gated:
+    """The question of a recorded decision, asked of what is known now."""
     with registry.read() as session:
         old = subjects.require(session, decisions.Decision, decision)
-    now = judge(
+    return judge(
         registry,
         old.snapshot_id,
         old.base_id,
@@ -186,6 +186,13 @@ def judge_again(registry: Registry, decision: str, *, progress: Progress = silen
         commercial=old.commercial,
         progress=progress,
     )
+
+
+def judge_again(registry: Registry, decision: str, *, progress: Progress = silent) -> Gated:
+    """A recorded decision asked again; raises Denied unless the answer is still the same one."""
+    with registry.read() as session:
+        old = subjects.require(session, decisions.Decision, decision)
+    now = judge_today(registry, old.id, progress=progress)
     if now.decision != old.id:
         raise Denied(
             f"Decision {old.id[:12]} no longer holds: what it was made from has changed, and "
@@ -301,17 +308,8 @@ def resume(registry: Registry, run: str, launch: Launch, *, progress: Progress =
     """
     with registry.read() as session:
         row = subjects.require(session, Run, run)
-        old = subjects.require(session, decisions.Decision, row.decision_id)
     if row.state != RunState.SUCCEEDED:
-        gated = judge(
-            registry,
-            row.snapshot_id,
-            row.base_id,
-            [Use(use) for use in old.uses],
-            profile=old.profile,
-            commercial=old.commercial,
-            progress=progress,
-        )
+        gated = judge_today(registry, row.decision_id, progress=progress)
         require_open(gated)
         rebind(registry, row.id, gated.decision)
     return finish(registry, run, launch, progress=progress)
@@ -363,6 +361,7 @@ __all__ = [
     "init",
     "judge",
     "judge_again",
+    "judge_today",
     "license",
     "list_copies",
     "list_decided",

@@ -7,7 +7,7 @@ it can be killed at any instant and started again. `train` prepares, starts, and
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -89,7 +89,7 @@ def prepare(
     """Record the run that these inputs ask for, unless it is known; returns its id."""
     with registry.write() as session:
         verdict = subjects.require(session, Decision, decision)
-        _require_live(session, verdict)
+        require_live(session, verdict)
         values = recipe.model_dump(mode="json")
         digest = hash_json(values)
         same = runs.of_inputs(session, verdict.snapshot_id, verdict.base_id, digest, seed)
@@ -114,7 +114,7 @@ def prepare(
         return run.id
 
 
-def _write_plan(registry: Registry, run: str) -> Path:
+def write_plan(registry: Registry, run: str) -> Path:
     """`plan.json` for the process that trains; written anew each time, for paths may have moved.
 
     Whom a run holds out is settled when it first starts, from the kin that were known then.
@@ -160,7 +160,7 @@ def _write_plan(registry: Registry, run: str) -> Path:
     return folder
 
 
-def _require_live(session: Session, decision: Decision) -> None:
+def require_live(session: Session, decision: Decision) -> None:
     """Nothing trains without an open decision that still holds (the gate was asked before)."""
     require_open(told(session, decision, utc_now()))
     if decision.valid_until <= utc_now():
@@ -193,7 +193,7 @@ def _require_unrevoked(session: Session, decision: Decision) -> None:
         )
 
 
-def _require_going(session: Session, row: Run) -> None:
+def require_going(session: Session, row: Run) -> None:
     """Raise Denied or NeedsReview when this run may not go on, or what came out not stand."""
     if row.standing != Standing.GOOD:
         cause = revocations.touching(session, row.id)
@@ -204,7 +204,7 @@ def _require_going(session: Session, row: Run) -> None:
             revocation=cause.id if cause else None,
             run=row.id,
         )
-    _require_live(session, subjects.require(session, Decision, row.decision_id))
+    require_live(session, subjects.require(session, Decision, row.decision_id))
 
 
 def rebind(registry: Registry, run: str, decision: str) -> None:
@@ -229,8 +229,8 @@ def finish(registry: Registry, run: str, launch: Launch, *, progress: Progress =
         row = subjects.require(session, Run, run)
         if row.state == RunState.SUCCEEDED:
             return show(registry, row.id)
-        _require_going(session, row)
-    folder = _write_plan(registry, row.id)
+        require_going(session, row)
+    folder = write_plan(registry, row.id)
     _begin(registry, row.id, folder)
     try:
         launch(folder, progress=progress)
@@ -253,7 +253,7 @@ def _begin(registry: Registry, run: str, folder: Path) -> None:
     """
     with registry.write() as session:
         row = subjects.require(session, Run, run)
-        _require_going(session, row)
+        require_going(session, row)
         if not is_running(folder):
             forget_stop(folder)
         if (row.state, row.error) != (RunState.RUNNING, None):
@@ -308,7 +308,7 @@ def _succeed(registry: Registry, run: str, folder: Path) -> None:
     with registry.write() as session:
         row = subjects.require(session, Run, run)
         try:
-            _require_going(session, row)
+            require_going(session, row)
         except (Denied, NeedsReview) as refusal:
             late: Denied | NeedsReview | None = refusal
             row.state, row.error, row.ended_at = RunState.CANCELLED, refusal.message, utc_now()
@@ -316,7 +316,7 @@ def _succeed(registry: Registry, run: str, folder: Path) -> None:
             ledger.write(session, Event.TRAIN_FAILED, payload, [row])
         else:
             late = None
-            _record(session, row, result, weights)
+            record(session, row, result, weights)
     if late is not None:
         raise type(late)(
             f"Run {run[:12]} came to its end, but its adapter was not recorded: {late.message}",
@@ -327,7 +327,15 @@ def _succeed(registry: Registry, run: str, folder: Path) -> None:
         )
 
 
-def _record(session: Session, row: Run, result: Mapping[str, Any], weights: Path) -> None:
+def record(
+    session: Session,
+    row: Run,
+    result: Mapping[str, Any],
+    weights: Path,
+    also: Sequence[Table] = (),
+    **said: str,
+) -> None:
+    """Record what came out, in one event; a new adapter stands as its run does."""
     row.state = RunState.SUCCEEDED
     row.result = dict(result)
     row.ended_at = utc_now()
@@ -337,10 +345,12 @@ def _record(session: Session, row: Run, result: Mapping[str, Any], weights: Path
         sha256=result["adapter_sha256"],
         path=f"{row.folder}/adapter.safetensors",
         bytes=weights.stat().st_size,
+        state=row.standing,
         created_at=row.ended_at,
     )
-    rows: list[Table] = [row, *fresh(session, [adapter])]
-    ledger.write(session, Event.TRAIN_FINISHED, {"run": row.id, "adapter": adapter.id}, rows)
+    rows: list[Table] = [row, *fresh(session, [adapter]), *also]
+    payload = {"run": row.id, "adapter": adapter.id, **said}
+    ledger.write(session, Event.TRAIN_FINISHED, payload, rows)
 
 
 def show(registry: Registry, run: str) -> Trained:

@@ -78,6 +78,17 @@ def effects(session: Session, revocations: Collection[str]) -> dict[str, Revocat
     return found
 
 
+def reaching(session: Session, subject: str) -> list[RevocationEffect]:
+    """What every revocation did to one thing, oldest first."""
+    wanted = (
+        sa.select(RevocationEffect)
+        .join(Revocation, Revocation.id == RevocationEffect.revocation_id)
+        .where(RevocationEffect.subject_id == subject)
+        .order_by(Revocation.declared_at, Revocation.id)
+    )
+    return list(session.scalars(wanted))
+
+
 def on(session: Session, subjects: Collection[str], ground: str) -> set[str]:
     """Those of these things that a revocation on this ground has reached already."""
     found: set[str] = set()
