@@ -11,16 +11,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picdeed.core.errors import Denied, IntegrityError, UsageError
+from picdeed.core.errors import IntegrityError, UsageError
 from picdeed.core.ids import sha256, sha256_file
 from picdeed.diffusion.plan import NOTICES
 from picdeed.diffusion.recipe import recipe_from
 from picdeed.exports.notices import require_free, write_once
 from picdeed.flow.basefiles import folder_of
-from picdeed.registry import revocations, runs, snapshots, subjects
+from picdeed.flow.generate import require_good
+from picdeed.registry import runs, snapshots, subjects
 from picdeed.registry.bases import Base
 from picdeed.registry.decisions import Decision
-from picdeed.registry.runs import Adapter, Run, Standing
+from picdeed.registry.runs import Adapter, Run
 from picdeed.registry.session import Registry, Session
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def export_adapter(
 
     with registry.read() as session:
         row = runs.adapter_of(session, subjects.resolve(session, subject, {"adp", "run"}))
-        require_good(session, row)
+        _require_good(session, row)
     adapter = _read(registry, row)
     layers = layers_of(adapter.tensors, adapter.metadata)
     told = _told(registry, row, adapter)
@@ -86,7 +87,7 @@ def export_adapter(
     beside = None if name is None else path.parent / name
     require_free(path, data)
     with registry.read() as session:  # asked again: it may have been revoked meanwhile
-        require_good(session, subjects.require(session, Adapter, row.id))
+        _require_good(session, subjects.require(session, Adapter, row.id))
     if beside is not None and notices is not None:
         write_once(beside, notices)  # first: the weights never lie anywhere without them
     write_once(path, data)
@@ -105,25 +106,9 @@ def export_adapter(
     )
 
 
-def require_good(session: Session, row: Adapter) -> None:
-    """Raise Denied, with the revocation's id, when an adapter or its base has fallen."""
+def _require_good(session: Session, row: Adapter) -> None:
     run = subjects.require(session, Run, row.run_id)
-    base = subjects.require(session, Base, run.base_id)
-    fallen = revocations.fallen(session, base.id)
-    if fallen is not None:
-        raise Denied(
-            f"Base {base.name} was revoked ({fallen.ground}). Nothing was exported.",
-            hint=f"picdeed lineage {fallen.id[:12]} names the revocation.",
-            revocation=fallen.id,
-        )
-    if row.state != Standing.GOOD:
-        cause = revocations.touching(session, row.id)
-        raise Denied(
-            f"Adapter {row.id[:12]} is {row.state}: something it learned from was revoked. "
-            "Nothing was exported.",
-            hint=f"picdeed lineage {row.id[:12]} shows what it descends from.",
-            revocation=cause.id if cause else None,
-        )
+    require_good(session, row, subjects.require(session, Base, run.base_id), "exported")
 
 
 def read_back(path: Path, layers: Layers, digest: str) -> None:

@@ -62,7 +62,7 @@ def generate(
         raise UsageError("The prompt is empty.", hint="Say what to draw: --prompt 'a red apple'.")
     with registry.read() as session:
         adapter, base = _resolve(session, subject)
-        _require_good(session, adapter, base)
+        require_good(session, adapter, base)
         recipes = [_recipe(base, adapter, wish, wish.seed + i) for i in range(wish.n)]
         before = [outputs.with_recipe(session, recipe) for recipe in recipes]
     todo = [recipe for recipe, known in zip(recipes, before, strict=True) if known is None]
@@ -89,26 +89,28 @@ def _resolve(session: Session, subject: str) -> tuple[Adapter | None, Base]:
     return adapter, subjects.require(session, Base, run.base_id)
 
 
-def require_base(session: Session, base: Base) -> None:
-    """Raise Denied, with the revocation's id, when a base has fallen."""
+def require_base(session: Session, base: Base, done: str = "drawn") -> None:
+    """Raise Denied, with the revocation's id, when a base has fallen; nothing was `done` then."""
     fallen = revocations.fallen(session, base.id)
     if fallen is not None:
         raise Denied(
-            f"Base {base.name} was revoked ({fallen.ground}). Nothing was drawn.",
+            f"Base {base.name} was revoked ({fallen.ground}). Nothing was {done}.",
             hint=f"picdeed lineage {fallen.id[:12]} names the revocation.",
             revocation=fallen.id,
         )
 
 
-def _require_good(session: Session, adapter: Adapter | None, base: Base) -> None:
+def require_good(
+    session: Session, adapter: Adapter | None, base: Base, done: str = "drawn"
+) -> None:
     """Raise Denied, with the revocation's id, when the adapter or its base has fallen."""
-    require_base(session, base)
+    require_base(session, base, done)
     if adapter is None or adapter.state == Standing.GOOD:
         return
     cause = revocations.touching(session, adapter.id)
     raise Denied(
         f"Adapter {adapter.id[:12]} is {adapter.state}: something it learned from was revoked. "
-        "Nothing was drawn.",
+        f"Nothing was {done}.",
         hint=f"picdeed lineage {adapter.id[:12]} shows what it descends from.",
         revocation=cause.id if cause else None,
     )
@@ -171,7 +173,7 @@ def _draw(
     with registry.write() as session:
         # Asked again: it may have been revoked while it drew.
         standing = adapter and subjects.require(session, Adapter, adapter.id)
-        _require_good(session, standing, base)
+        require_good(session, standing, base)
         new = fresh(session, rows)
         if new:
             payload = {"outputs": [row.id for row in new]}
