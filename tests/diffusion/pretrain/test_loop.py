@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,12 @@ def test_rate_only_its_end_depends_on_the_steps(tiny) -> None:
     short, long = tiny(20).autoencoder.schedule, tiny(40).autoencoder.schedule
     assert [short.factor(t) for t in range(15)] == [long.factor(t) for t in range(15)]
     assert short.factor(19) == pytest.approx(short.final)
+
+
+def test_a_restart_begins_the_rate_anew_and_changes_nothing_before_it(tiny) -> None:
+    short = replace(tiny(20).autoencoder.schedule, warmup=4, decay=10)
+    anew = replace(short, steps=50, restarts=(20,))
+    assert [anew.factor(t) for t in range(20)] == [short.factor(t) for t in range(20)]
+    assert [anew.factor(20 + t) for t in range(5)] == [short.factor(t) for t in range(5)]
+    assert [anew.factor(t) for t in (24, 30, 39)] == [1.0, 1.0, 1.0]
+    assert anew.factor(49) == pytest.approx(short.final)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +32,9 @@ class TrainingPicture:
 class Schedule:
     """Steps and rate of one training. The rate warms up, stays, then falls as a half cosine.
 
-    Only the last `decay` steps depend on `steps`: a longer training has the same beginning.
+    Only the last `decay` steps depend on `steps`: a longer training has the same beginning. At each
+    step in `restarts` the rate begins anew, after it had fallen: a training that was ended, judged
+    and taken up again (I. Loshchilov and F. Hutter, arXiv:1608.03983).
     """
 
     steps: int
@@ -44,13 +46,16 @@ class Schedule:
     ema: float
     clip: float
     precision: str
+    restarts: tuple[int, ...] = ()
 
     def factor(self, step: int) -> float:
         """Part of `rate` that step `step` (from 0) takes, 0..1."""
         from math import cos, pi
 
-        rising = min(1.0, (step + 1) / max(1, self.warmup))
-        gone = max(0.0, (step + 1 - (self.steps - self.decay)) / max(1, self.decay))
+        begun = max((one for one in self.restarts if one <= step), default=0)
+        ended = min((one for one in self.restarts if one > step), default=self.steps)
+        rising = min(1.0, (step - begun + 1) / max(1, self.warmup))
+        gone = max(0.0, (step + 1 - (ended - self.decay)) / max(1, self.decay))
         return rising * (self.final + (1 - self.final) * 0.5 * (1 + cos(pi * min(1.0, gone))))
 
 
@@ -176,12 +181,14 @@ def parse(tables: Mapping[str, Any], words: tuple[str, ...]) -> Recipe:
 
 
 def _part(kind: type[_T], table: Mapping[str, Any]) -> _T:
-    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    known = fields(kind)  # type: ignore[arg-type]
+    names = {field.name for field in known}
+    optional = {field.name for field in known if field.default is not MISSING}
     unknown = sorted(set(table) - names)
     if unknown:
         raise UsageError(f"The recipe has unknown keys: {', '.join(unknown)}.")
     values: dict[str, Any] = {}
-    for name in names:
+    for name in names - (optional - set(table)):
         value = table[name]
         if isinstance(value, dict):
             value = _part({"schedule": Schedule, "noise": Noise}[name], value)
