@@ -69,7 +69,7 @@ else
 	@for script in $$(grep -l __main__ benchmarks/*.py); do \
 	    printf '%-14s %s\n' "$$(basename $$script .py)" "$$(sed -n '1s/"""//gp' $$script)"; done
 	@echo
-	@echo "make bench BENCH=base_pace    one of them;  ARGS='--help' tells what it takes"
+	@echo "make bench BENCH=gate    one of them;  ARGS='--help' tells what it takes"
 endif
 
 teach: $(READY)

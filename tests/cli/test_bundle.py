@@ -20,8 +20,9 @@ QUICK = [word for one in ("steps=2", "batch=2", "rank=2", "warmup_steps=0", "eva
          for word in ("--set", one)]  # fmt: skip
 TRAIN = {
     "schema", "run", "state", "adapter", "steps", "steps_per_second", "loss", "loss_reason",
+    "evidence",
     "distinct_pictures", "effective_pictures", "kin_groups", "leaks", "seconds", "resumed_from",
-    "error", "folder",
+    "error", "folder", "without_caption", "counterfactual_of", "without", "retrained_as",
 }  # fmt: skip
 
 

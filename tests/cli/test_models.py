@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from one_file import one_file
 
 from picdeed.cli import main
+from picdeed.core.ids import sha256_file
 from picdeed.core.resources import bundled
 from picdeed.testing import tiny_model, tiny_registry
 
@@ -81,6 +83,31 @@ def test_a_base_is_added_listed_and_shown(run: Run, place: Path) -> None:
     code, told = run("models", "add", "bare", text=True)
     assert "on record already; nothing was changed" in told
     assert "Next: picdeed models add" in told
+
+
+def test_one_file_of_weights_needs_a_folder_of_configs(run: Run, place: Path) -> None:
+    tiny_model(place / "loose", seed=5)
+    file = one_file(place / "loose", place / "loose.safetensors")
+    code, refused = run("models", "add", file.name)
+    assert (code, refused["error"]) == (2, "UsageError")
+    assert "Nothing was recorded" in refused["message"]
+    assert "--config FOLDER" in refused["hint"]
+    assert "from_single_file" in refused["hint"]
+    code, added = run("models", "add", file.name, "--config", "bare", "--license", "MIT")
+    assert (code, added["name"], added["license"]) == (0, "loose", "MIT")
+    assert added["origin"] == {"file": str(file), "sha256": sha256_file(file)}
+    assert Path(added["path"]).is_relative_to(place / ".picdeed" / "models")
+    code, again = run("models", "add", file.name, "--config", "bare", "--license", "MIT")
+    assert (code, again["changed"], again["id"]) == (0, [], added["id"])
+    _, told = run("models", "show", "loose", text=True)
+    assert "converted" in told
+    assert run("models", "add", "bare", "--config", "bare")[0] == 2
+    (place / "loose.ckpt").write_bytes(file.read_bytes())
+    code, refused = run("models", "add", "loose.ckpt", "--config", "bare")
+    assert (code, "safetensors only" in refused["hint"]) == (2, True)
+    file.write_bytes(b"no weights")
+    assert run("models", "add", file.name, "--config", "bare")[0] == 2
+    assert len(list((place / ".picdeed" / "models").iterdir())) == 1
 
 
 def test_the_embedded_deed_is_read_aloud(run: Run) -> None:

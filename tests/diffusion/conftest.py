@@ -17,6 +17,7 @@ from picdeed.diffusion.holding_out import hold_out
 from picdeed.diffusion.models import check_base, load_base
 from picdeed.diffusion.objective import Objective
 from picdeed.diffusion.plan import Groups, RunPlan, Trainee
+from picdeed.diffusion.prompts import stacked
 from picdeed.diffusion.recipe import Recipe
 from picdeed.diffusion.train import train
 from picdeed.testing import tiny_model
@@ -107,7 +108,7 @@ def teach(folder: Path, pictures: list[Trainee], cache: Path, steps: int = 100) 
     moments = latent_moments(base, pictures, cache, flip=False)
     texts = prompt_embeddings(base, {t.caption for t in pictures}, cache)
     latents = torch.stack([moments[t.picture][0, 0] for t in pictures])
-    prompts = torch.stack([texts[t.caption] for t in pictures])
+    prompts = stacked([texts[t.caption] for t in pictures])
     base.unet.requires_grad_(requires_grad=True)
     optimizer = torch.optim.AdamW(base.unet.parameters(), lr=4e-3)
     objective = Objective(base)
@@ -167,6 +168,16 @@ def make_base() -> Callable[..., Path]:
 @pytest.fixture
 def make_plan() -> Callable[..., RunPlan]:
     return plan_for
+
+
+@pytest.fixture(scope="session")
+def plan_on_ink(tiny_base: Path) -> Callable[..., RunPlan]:
+    """A plan on ink pictures that lie in a folder: `plan_on_ink(folder, steps=3)`."""
+
+    def make(folder: Path, **knobs: object) -> RunPlan:
+        return plan_for(tiny_base, ink_pictures(folder), **knobs)
+
+    return make
 
 
 @pytest.fixture

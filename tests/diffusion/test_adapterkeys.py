@@ -88,10 +88,7 @@ def write(folder: Path, tensors: Tensors, **metadata: str) -> Path:
 def said_after_diffusers_loaded(base_folder: Path, path: Path) -> torch.Tensor:
     base = load_base(base_folder)
     pipeline = StableDiffusionPipeline(
-        vae=base.vae,
-        text_encoder=base.text_encoder,
-        tokenizer=base.tokenizer,
-        unet=base.unet,
+        **base.parts,
         scheduler=None,
         safety_checker=None,
         feature_extractor=None,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from picdeed.diffusion.cache import embed, forget, latent_moments, prompt_embeddings
+from picdeed.diffusion.cache import embed, forget, frames, latent_moments, prompt_embeddings
 from picdeed.diffusion.models import load_base
 
 
@@ -69,15 +69,26 @@ def test_forgetting_a_picture_removes_what_was_derived_from_it_and_nothing_else(
 def test_captions_are_embedded_once_and_as_the_encoder_does(base, tmp_path):
     made = prompt_embeddings(base, ["a cat", "", "a cat"], tmp_path)
     assert made.keys() == {"a cat", ""}
-    assert made["a cat"].shape == (16, 16)
-    assert torch.equal(made["a cat"], embed(base, "a cat"))
-    assert not torch.equal(made["a cat"], made[""])
+    assert made["a cat"].keys() == {"prompt_embeds"}
+    assert made["a cat"]["prompt_embeds"].shape == (16, 16)
+    assert same(made["a cat"], embed(base, "a cat"))
+    assert not same(made["a cat"], made[""])
     kept = sorted((tmp_path / "prompts").iterdir())
     assert len(kept) == 2
-    assert same(made, prompt_embeddings(base, ["a cat", ""], tmp_path))
+    again = prompt_embeddings(base, ["a cat", ""], tmp_path)
+    assert all(same(made[caption], again[caption]) for caption in made)
     shutil.copy(kept[0], kept[1])
-    assert not same(made, prompt_embeddings(base, ["a cat", ""], tmp_path)), "it was read back"
+    again = prompt_embeddings(base, ["a cat", ""], tmp_path)
+    assert not all(same(made[caption], again[caption]) for caption in made), "it was read back"
 
 
 def test_a_caption_longer_than_the_encoder_reads_is_cut(base):
-    assert embed(base, "long " * 400).shape == (16, 16)
+    assert embed(base, "long " * 400)["prompt_embeds"].shape == (16, 16)
+
+
+def test_a_base_that_is_not_told_frames_opens_no_picture(base, ink, tmp_path):
+    for trainee in ink:
+        Path(trainee.path).unlink()
+    told = frames(base, ink, tmp_path)
+    assert told == {trainee.picture: {} for trainee in ink}
+    assert not list(tmp_path.rglob("frame-*"))

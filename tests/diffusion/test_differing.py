@@ -106,3 +106,11 @@ def test_where_two_losses_part_is_found() -> None:
     assert drifts_from(recorded, rebuilt[:2], 1e-3) is None
     assert drifts_from(recorded, rebuilt, 0.1) == 4
     assert drifts_from([], rebuilt, 1e-3) is None
+
+
+def test_what_logs_did_not_always_say_is_compared_where_both_do() -> None:
+    measured = [line(0, 2.0), line(1, 1.0, held_out=0.5, held_out_each=[0.4, 0.6])]
+    assert logs_apart(LOG, measured).first is None
+    assert logs_apart(measured, LOG).first is None
+    other = [line(0, 2.0), line(1, 1.0, held_out=0.5, held_out_each=[0.5, 0.5])]
+    assert logs_apart(measured, other).first == 1

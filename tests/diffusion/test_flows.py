@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,13 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import DPMSolverMultistepScheduler, FlowMatchEulerDiscreteScheduler
 
 from picdeed.core.errors import UsageError
 from picdeed.diffusion import flows
 from picdeed.diffusion.models import Base, check_base, load_base
 from picdeed.diffusion.objective import Objective
-from picdeed.diffusion.pretrain import forward
-from picdeed.diffusion.pretrain.recipe import Noise
 from picdeed.diffusion.sample import draw
 from picdeed.diffusion.samplers import Sampler
 
@@ -28,9 +26,9 @@ CLEAN = 0.7
 def flowing(tiny_base: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "flowing"
     shutil.copytree(tiny_base, folder)
-    noise = Noise(flows.FLOW, "", zero_snr=False, min_snr=0)
-    config = dict(forward.scheduler(noise).config) | {"_class_name": "DPMSolverMultistepScheduler"}
-    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(config))
+    DPMSolverMultistepScheduler(
+        prediction_type=flows.FLOW, use_flow_sigmas=True, flow_shift=1.0
+    ).save_pretrained(folder / "scheduler")
     return folder
 
 
@@ -52,8 +50,9 @@ def test_the_right_answer_costs_nothing(flowing: Path) -> None:
     objective = Objective(certain(flowing))
     clean, e = torch.full((3, 4, 8, 8), CLEAN), torch.randn(3, 4, 8, 8)
     times = torch.tensor([0, 500, 999])
-    assert objective.losses(clean, e, times, torch.zeros(3, 16, 16)).max() < 1e-6
-    assert objective.losses(clean + 0.1, e, times, torch.zeros(3, 16, 16)).min() > 1e-3
+    nothing = {"prompt_embeds": torch.zeros(3, 16, 16)}
+    assert objective.losses(clean, e, times, nothing).max() < 1e-6
+    assert objective.losses(clean + 0.1, e, times, nothing).min() > 1e-3
 
 
 def test_its_weights_are_those_of_the_share(flowing: Path) -> None:
@@ -61,6 +60,14 @@ def test_its_weights_are_those_of_the_share(flowing: Path) -> None:
     # At half the way the ratio is 1, and (1 + 1)^2 = 4 turns the target's error into the picture's.
     assert objective.weights(torch.tensor([499])).tolist() == pytest.approx([0.25])
     assert objective.weights(torch.tensor([0])) < 1e-3
+
+
+def test_a_shift_moves_shares_to_the_noise_as_diffusers_schedulers_do() -> None:
+    times = torch.arange(1000)
+    for shift in (1.0, 3.0):
+        sigmas = FlowMatchEulerDiscreteScheduler(shift=shift).sigmas
+        ours = flows.shifted(flows.shares(times, 1000), shift)
+        assert torch.allclose(ours.flip(0), sigmas, atol=1e-6)
 
 
 @pytest.mark.parametrize("sampler", [Sampler.DPM, Sampler.UNIPC])

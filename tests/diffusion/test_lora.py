@@ -95,10 +95,7 @@ def test_diffusers_own_loader_reads_the_file_to_the_same_model(trained, tiny_bas
     save_adapter(tmp_path / "a.safetensors", trained, RECIPE, PAPERS)
     base = load_base(tiny_base)
     pipeline = StableDiffusionPipeline(
-        vae=base.vae,
-        text_encoder=base.text_encoder,
-        tokenizer=base.tokenizer,
-        unet=base.unet,
+        **base.parts,
         scheduler=None,
         safety_checker=None,
         feature_extractor=None,

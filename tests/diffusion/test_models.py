@@ -155,7 +155,8 @@ def test_another_base_than_the_recorded_one_is_not_loaded(tiny_base):
 
 def test_fp16_files_are_loaded_as_fp32_and_frozen(make_base, tmp_path):
     base = load_base(make_base(tmp_path / "half", dtype=torch.float16), torch.device("cpu"))
-    parameters = [p for part in (base.vae, base.unet, base.text_encoder) for p in part.parameters()]
+    models = [base.parts[name] for name in base.family.parts]
+    parameters = [p for model in models for p in model.parameters()]
     assert {p.dtype for p in parameters} == {torch.float32}
     assert not any(p.requires_grad for p in parameters)
     assert not base.unet.training

@@ -11,7 +11,7 @@ from picdeed.diffusion.objective import Objective
 LATENT = torch.full((2, 4, 8, 8), 0.5)
 NOISE = torch.full((2, 4, 8, 8), -2.0)
 TIMES = torch.tensor([100, 999])
-PROMPTS = torch.zeros(2, 16, 16)
+PROMPTS = {"prompt_embeds": torch.zeros(2, 16, 16)}
 
 
 class Constant(torch.nn.Module):
@@ -30,7 +30,7 @@ def objective(tiny_base, prediction, answer, gamma=None):
     return Objective(
         dataclasses.replace(
             base,
-            unet=Constant(answer),
+            parts={**base.parts, "unet": Constant(answer)},
             facts=dataclasses.replace(base.facts, prediction=prediction),
         ),
         gamma,

@@ -25,6 +25,19 @@ def test_every_preset_loads_and_opens_with_the_command_that_runs_it(name):
     assert f"--preset {name}" in first
 
 
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        (["keep=best", "hold_out=0.0"], "held out"),
+        (["optimizer=schedule-free", "ema=0.9"], "averages"),
+        (["processes=9", "batch=8"], "9 processes"),
+    ],
+)
+def test_knobs_that_contradict_each_other_are_refused(overrides, named):
+    with pytest.raises(UsageError, match=named):
+        load_recipe("demo", overrides)
+
+
 @pytest.mark.parametrize("base", ["sprig", "anything-else"])
 def test_every_base_has_a_default_preset(base):
     assert default_preset(base) in presets()

@@ -3,7 +3,7 @@
 import pytest
 
 from picdeed.core.errors import UsageError
-from picdeed.diffusion.sample import _SCHEDULERS
+from picdeed.diffusion.families.known import FAMILIES
 from picdeed.diffusion.samplers import Sampler, parse_sampler
 
 
@@ -19,4 +19,6 @@ def test_another_name_is_refused_with_the_choice():
 
 
 def test_each_has_its_scheduler():
-    assert set(_SCHEDULERS) == set(Sampler)
+    known = [family.samplers("epsilon") for family in FAMILIES]
+    assert {sampler for some in known for sampler in some} == set(Sampler)
+    assert all(known)

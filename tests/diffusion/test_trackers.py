@@ -16,7 +16,7 @@ import pytest
 
 from picdeed.diffusion import trackers
 from picdeed.diffusion import train as trainer
-from picdeed.diffusion.runfolder import UNTRACKED, Log, ask_to_stop, forget_stop, read_log
+from picdeed.diffusion.runfolder import STOPPED, UNTRACKED, Log, ask_to_stop, forget_stop, read_log
 from picdeed.diffusion.trackers import End
 from picdeed.diffusion.train import main, train
 
@@ -137,7 +137,7 @@ def test_a_run_that_goes_on_tells_no_step_twice_and_none_is_missing(a_run, monke
     steps: list[int] = []
     monkeypatch.setattr(trainer, "improve", stopping)
     for expected in (5, 7, 20):  # steps 4 and 6 are taken twice
-        assert main([str(folder)]) == (0 if expected == 20 else trainer.STOPPED)
+        assert main([str(folder)]) == (0 if expected == 20 else STOPPED)
         assert [step for step, *_ in told.metrics if step >= expected] == []
         forget_stop(folder)
     assert len(steps) == 22
@@ -162,7 +162,7 @@ def test_who_is_asked_for_later_hears_what_came_before(a_run, monkeypatch) -> No
     steps: list[int] = []
     monkeypatch.setattr(trainer, "improve", third)
     monkeypatch.setenv("PICDEED_TRACKERS", "")
-    assert main([str(folder)]) == trainer.STOPPED
+    assert main([str(folder)]) == STOPPED
     assert not (folder / "trackers").exists()
     forget_stop(folder)
     monkeypatch.setenv("PICDEED_TRACKERS", "tensorboard")

@@ -206,7 +206,8 @@ def test_a_loss_that_explodes_fails_the_run_and_leaves_no_adapter(a_run, capsys)
 def test_clipping_bounds_the_gradient_that_the_optimiser_sees():
     parameter = torch.nn.Parameter(torch.zeros(4))
     optimizer = torch.optim.SGD([parameter], lr=1.0)
-    norm = improve((parameter * 1000).sum(), [parameter], optimizer, rate=1.0, clip=0.5)
+    (parameter * 1000).sum().backward()
+    norm = improve(0.0, [parameter], optimizer, rate=1.0, clip=0.5)
     assert norm == 2000
     assert parameter.detach().norm().item() == pytest.approx(0.5, rel=1e-4)
 
@@ -217,12 +218,15 @@ def test_every_step_clips(a_run, tmp_path):
     assert read_log(tight)[0]["norm"] == read_log(loose)[0]["norm"] > 1e-12
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_bad_gradient_changes_no_weight(bad):
+@pytest.mark.parametrize(
+    ("loss", "slope"), [(1.0, float("nan")), (1.0, float("inf")), (float("nan"), 1.0)]
+)
+def test_a_bad_loss_or_gradient_changes_no_weight(loss, slope):
     parameter = torch.nn.Parameter(torch.ones(2))
+    parameter.grad = torch.full((2,), slope)
     optimizer = torch.optim.SGD([parameter], lr=1.0)
     with pytest.raises(RunFailed):
-        improve((parameter * bad).sum(), [parameter], optimizer, rate=1.0, clip=1.0)
+        improve(loss, [parameter], optimizer, rate=1.0, clip=1.0)
     assert parameter.tolist() == [1, 1]
 
 

@@ -112,10 +112,7 @@ def test_diffusers_predicts_the_same_from_every_form(
     base = load_base(lived_once.place / "base")
     before = predicted(base.unet)
     loaded = StableDiffusionPipeline(
-        vae=base.vae,
-        text_encoder=base.text_encoder,
-        tokenizer=base.tokenizer,
-        unet=base.unet,
+        **base.parts,
         scheduler=None,
         safety_checker=None,
         feature_extractor=None,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from picdeed.diffusion.recipe import default_preset, load_recipe
 from picdeed.flow import pipeline
 from picdeed.flow.demo import DATASET, EACH, SEED, USES
 from picdeed.sources.demo_set import Cause, write_demo_pictures
@@ -73,6 +74,21 @@ def test_the_adapter_learned_what_it_never_saw(demo: tuple[Path, dict[str, Any]]
     assert loss["learned"]
 
 
+def test_the_stages_by_hand_ask_for_the_same_run(
+    demo: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    _, document = demo
+    registry = tiny_registry(tmp_path / "registry")
+    pictures = write_demo_pictures(tmp_path / "pictures")
+    pipeline.register(registry, pictures.folder, DATASET)
+    frozen = pipeline.freeze(registry, DATASET, pipeline.Query(uses=USES))
+    assert frozen.snapshot == document["snapshot"]
+    recipe = load_recipe(default_preset("sprig"))
+    asked = pipeline.fine_tune(registry, frozen.snapshot, "sprig", recipe, None, uses=USES)
+    assert asked.run == document["run"]
+
+
+@pytest.mark.soak  # it trains the demo's adapter once more
 def test_the_commands_by_hand_give_the_same_ids(
     demo: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -94,7 +94,7 @@ def test_a_revocation_stops_a_run_that_goes_on(registry: Registry) -> None:
 
 
 def test_a_cancelled_run_goes_on_where_it_was(registry: Registry) -> None:
-    run = prepare(registry, "steps=120")
+    run = prepare(registry, "steps=60")  # 6 steps a checkpoint
     command = [sys.executable, "-m", "picdeed", "runs", "resume", run, "--registry",
                str(registry.root), "--json"]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "platform")}

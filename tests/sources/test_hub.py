@@ -32,13 +32,15 @@ FILES = {
     "unet/diffusion_pytorch_model.bin": b"pickle",
     "unet/modeling.py": b"import os",
     "tokenizer/merges.txt": b"a b\n",
-    "text_encoder_2/model.safetensors": b"another",
+    "text_encoder_2/model.safetensors": b"more words",
+    "image_encoder/model.safetensors": b"another",
     "all_in_one.safetensors": b"another",
     "samples/cat.png": b"picture",
 }
 WANTED = {
     "model_index.json", "deed.json", "README.md", "LICENSE.md", "NOTICE", "unet/config.json",
     "unet/diffusion_pytorch_model.safetensors", "tokenizer/merges.txt",
+    "text_encoder_2/model.safetensors",
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from picdeed.diffusion.runfolder import read_json
 from picdeed.flow import pipeline
 from picdeed.jobs import launch, watch
 from picdeed_ui import data
+from picdeed_ui.parts.learning import learned, over_trained, samples, watched_layers
 from picdeed_ui.parts.words import facts, plain, questions, short, stamp, text, words
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def _detail(view: RunView) -> None:
         _curve(log)
     with right:
         _outcome(view, done)
+    over_trained(log, done)
     if view.error:
         st.error(plain(view.error))
     stuck = view.state == "queued" and _age(view.started_at) > PATIENCE
@@ -113,6 +115,10 @@ def _detail(view: RunView) -> None:
         if st.button("Go on from the last checkpoint", key=f"resume-{view.id}"):
             start_process(view.id)
             st.rerun()
+
+    if folder is not None:
+        samples(folder, standing=view.standing)
+    learned(done)
 
 
 def _silence(view: RunView) -> float:
@@ -148,10 +154,13 @@ def _curve(log: list[dict[str, float]]) -> None:
             "layer": [
                 _layer("loss", "#d3c6a8", 1, "training loss"),
                 _layer("mean", "#a3231a", 2, "training loss"),
+                *watched_layers(log),
             ],
         },
-        alt="The training loss of each step and its running mean",
+        alt="The training loss of each step, its running mean, and the held-out loss",
     )
+    if any("held_out" in row for row in log):
+        words("note", "Blue: the held-out loss, on a part of the exercises; dashed, the base's.")
 
 
 def _layer(name: str, colour: str, width: int, title: str) -> dict[str, Any]:

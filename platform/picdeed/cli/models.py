@@ -15,6 +15,7 @@ from picdeed.core.errors import UsageError
 
 if TYPE_CHECKING:
     from picdeed.flow.baseviews import BaseView
+    from picdeed.flow.models import Added
 
 models_app = typer.Typer(no_args_is_help=True, help="Base models and their deeds: add, list, show.")
 app.add_typer(models_app, name="models", rich_help_panel=LOOK)
@@ -24,6 +25,7 @@ _DONE = {
     "moved": "was known; where it lies now is recorded",
     "told": "was known; what is newly said about it is recorded",
 }
+_CONVERTED = "added; its weights were written to a folder of the registry, the file stays as it is"
 
 
 @command("list", group=models_app)
@@ -62,12 +64,18 @@ def models_show(
 @command("add", group=models_app)
 def models_add(
     call: Call,
-    path: Annotated[Path | None, typer.Argument(metavar="[PATH]", help="A base's folder.")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(metavar="[PATH]", help="A base's folder, or its one file.")
+    ] = None,
     hub: Annotated[
         str | None, typer.Option(metavar="ORG/NAME", help="Download it from Hugging Face's hub.")
     ] = None,
     revision: Annotated[
         str | None, typer.Option(metavar="REV", help="With --hub: a branch, tag or commit.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="With a file: a base whose configs it has."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="What to call it here.")] = None,
     license_: Annotated[
@@ -79,12 +87,17 @@ def models_add(
     """Check a base model and record its hash, licence and deed; or where it lies now."""
     from picdeed.flow import pipeline
     from picdeed.flow.basefacts import Person
+    from picdeed.flow.modelfile import add_file
     from picdeed.flow.models import add_model, fetch_model
 
     if (path is None) == (hub is None) or (revision and hub is None):
         raise UsageError(
             "A base is added by its folder or by its name on the hub; nothing was recorded.",
             hint="picdeed models add FOLDER, or picdeed models add --hub ORG/NAME --revision REV.",
+        )
+    if config is not None and (path is None or path.is_dir()):
+        raise UsageError(
+            "--config goes with one file of weights; a folder has its own. Nothing was recorded."
         )
     if license_ is None and (by or because):
         raise UsageError(
@@ -94,6 +107,8 @@ def models_add(
     registry, rules = call.open(), pipeline.rules()
     if hub is not None:
         done = fetch_model(registry, rules, hub, revision=revision, name=name, person=person)
+    elif path is not None and path.is_file():
+        done = add_file(registry, rules, path, like=config, name=name, person=person)
     else:
         done = add_model(registry, rules, existing(path or Path()), name=name, person=person)
     if call.as_json:
@@ -101,9 +116,16 @@ def models_add(
             "models", {**plain(done.model), "changed": done.changed, "why_open": done.why_open}
         )
         return
+    _told(done)
+
+
+def _told(done: Added) -> None:
+    """What was added, and what stands open."""
     _show(done.model)
+    converted = "file" in (done.model.origin or {})
     for one in done.changed:
-        say(f"{done.model.name} {_DONE[one]}.")
+        words = _CONVERTED if converted and one == "added" else _DONE[one]
+        say(f"{done.model.name} {words}.")
     if not done.changed:
         say(f"{done.model.name} was on record already; nothing was changed.")
     shut = [use for use, verdict in done.model.verdicts.items() if verdict in ("REVIEW", "DENY")]
@@ -135,7 +157,7 @@ def _facts(model: BaseView) -> Iterator[tuple[str, str]]:
     if not model.is_there:
         yield "", "it is not there: picdeed models add FOLDER records where it lies now"
     if model.origin:
-        yield "from", f"{model.origin.get('hub')} at {model.origin.get('revision')}"
+        yield "from", _origin(model.origin)
     if model.revoked is not None:
         yield "revoked", model.revoked
     for at, fact in enumerate(model.license_facts):
@@ -146,6 +168,12 @@ def _facts(model: BaseView) -> Iterator[tuple[str, str]]:
     yield "its terms", f"{verdicts} (before any picture; picdeed gate says the rest)"
     if model.deed_note:
         yield "deed", model.deed_note
+
+
+def _origin(origin: Mapping[str, str]) -> str:
+    if "file" in origin:
+        return f"{origin['file']} (sha256 {origin.get('sha256')}), converted"
+    return f"{origin.get('hub')} at {origin.get('revision')}"
 
 
 def _fact(fact: Mapping[str, Any]) -> str:

@@ -59,6 +59,8 @@ def revoke(
     head = f"Applied {done.revocation[:16]}" if done.applied else "Simulated; nothing was marked."
     say(head, "bold")
     _show(done)
+    if done.applied and done.impact.adapters:
+        say(f"Next: picdeed train --without {done.revocation[:12]} --dry-run", "dim")
 
 
 @command(panel=KEEP, without={"yes"})

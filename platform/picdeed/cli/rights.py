@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from picdeed.cli.app import FLOW, RIGHTS, Call, app, command, existing
+from picdeed.cli.gated import show_gate
 from picdeed.cli.show import print_document, reasons, say, table
-from picdeed.cli.stages import show_gate
 from picdeed.core.errors import UsageError
 
 if TYPE_CHECKING:

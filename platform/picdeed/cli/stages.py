@@ -12,11 +12,13 @@ from picdeed.cli.against import AgainstList
 from picdeed.cli.app import FLOW, Call, command, existing
 from picdeed.cli.bundle import is_bundle, train_bundle
 from picdeed.cli.dedup import EmbeddingFolder, EmbeddingThreshold, find_copies
-from picdeed.cli.show import plain, print_document, reasons, say, table
+from picdeed.cli.evidence import say_evidence
+from picdeed.cli.gated import show_gate
+from picdeed.cli.show import plain, print_document, say, table
+from picdeed.cli.without import DryRun, OfRun, WithoutRevocation, say_without, train_without
 from picdeed.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from picdeed.flow.decided import Gated
     from picdeed.flow.pipeline import Registered
     from picdeed.registry.session import Registry
 
@@ -240,48 +242,10 @@ def gate(
         raise typer.Exit(CODES[done.verdict])
 
 
-def show_gate(done: Gated) -> None:
-    """A decision for a person: verdict, every reason with clause and certainty, duties."""
-    say(f"{done.verdict}  {', '.join(done.uses)}  ({done.decision[:16]})", "bold")
-    reasons(done.reasons)
-    for duty in done.duties:
-        say(f"duty: {duty['kind']} ({duty['license']}): {duty['text']}")
-    if done.drop:
-        say(f"Leaving out these {done.drop_total} pictures lifts the verdict:", "yellow")
-        for picture in done.drop[:20]:
-            say(f"  {picture}")
-        if done.drop_total > 20:  # noqa: PLR2004 - shown
-            say("  ...")
-    for way in done.what_if or ():
-        say(f"{way['use']} would be {way['verdict']} after:", "bold")
-        for step in way["steps"]:
-            say(f"  {_step_in_words(step)}")
-    if done.what_if == ():
-        say("Nothing would have to change, or nothing that picdeed knows would open it.")
-    if done.approved:
-        say(f"approved by {done.approved['by']} ({done.approved['basis']})", "yellow")
-        say(f"until {done.approved['until'][:10]}; the verdict stays {done.verdict}")
-    elif done.verdict == "REVIEW":
-        say(f"Next: picdeed approve {done.decision[:12]} --by NAME --basis TEXT --until DATE")
-    say(f"valid until {done.valid_until}; not legal advice", "dim")
-
-
-def _step_in_words(step: dict[str, Any]) -> str:
-    of = f"{step['pictures']} pictures under {step['subject']}"
-    return {
-        "drop": f"leaving out {of}",
-        "grant": f"a contract that names {', '.join(step['actions'])} for {of}",
-        "elect": f"electing {step['subject']} for {step['pictures']} pictures",
-        "release": f"model or property releases for {of}",
-        "check": f"asking the sources of {of} again (picdeed signals)",
-        "base": f"another base: {step['subject']}",
-    }[step["means"]]
-
-
 @command(panel=FLOW)
 def train(
     call: Call,
-    snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT|BUNDLE")],
+    snapshot: Annotated[str | None, typer.Argument(metavar="[SNAPSHOT|BUNDLE]")] = None,
     base: Annotated[str | None, typer.Option(help="Of a bundle: the base's folder.")] = None,
     use: Annotated[
         str | None, typer.Option(metavar="USE[,USE]", help="train unless given.")
@@ -295,18 +259,25 @@ def train(
     detach: bool = False,
     again: bool = False,
     to: Annotated[Path | None, typer.Option(metavar="PATH", help="Of a bundle: its run.")] = None,
+    without: WithoutRevocation = None,
+    run: OfRun = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Gate, then fine-tune a style adapter on a snapshot; or train what a bundle plans."""
     from picdeed.diffusion.recipe import default_preset, load_recipe
     from picdeed.flow import pipeline
     from picdeed.jobs import launch
 
-    if is_bundle(snapshot):
-        fixed: dict[str, Any] = {"--use": use, "--decision": decision, "--preset": preset}
-        fixed |= {"--set": set_, "--seed": seed, "--detach": detach, "--again": again}
-        train_bundle(call, snapshot, base, to, fixed)
+    fixed: dict[str, Any] = {"--use": use, "--decision": decision, "--preset": preset}
+    fixed |= {"--set": set_, "--seed": seed, "--again": again}
+    if without is not None or run is not None or dry_run:
+        fixed |= {"SNAPSHOT": snapshot, "--base": base, "--to": to}
+        train_without(call, without, run, fixed, dry_run=dry_run, detach=detach)
         return
-    if base is None or to is not None:
+    if snapshot is not None and is_bundle(snapshot):
+        train_bundle(call, snapshot, base, to, {**fixed, "--detach": detach})
+        return
+    if snapshot is None or base is None or to is not None:
         raise UsageError("A snapshot is trained with --base BASE and without --to.")
     opened = call.open()
     recipe = load_recipe(preset or default_preset(base), set_ or [])
@@ -344,6 +315,10 @@ def show_run(command: str, done: Any, *, as_json: bool, at_home: bool = True) ->
         )
     elif done.loss_reason:
         say(f"held-out loss: not measured ({done.loss_reason})")
+    say_evidence(done.evidence)
+    say_without(done)
+    if done.without_caption:
+        say(f"{done.without_caption} pictures had no caption and trained without words")
     if done.leaks:
         say(
             f"! {len(done.leaks)} of the held-out pictures are, or may be, pictures that were "

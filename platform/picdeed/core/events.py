@@ -29,6 +29,7 @@ class Event(StrEnum):
     TRAIN_STARTED = "train.started"
     TRAIN_FINISHED = "train.finished"
     TRAIN_FAILED = "train.failed"
+    TRAIN_COMPARED = "train.compared"
     GENERATE_DRAWN = "generate.drawn"
     CREDENTIAL_RELEASED = "credential.released"
     REVOKE_APPLIED = "revoke.applied"

@@ -5,6 +5,8 @@
     diffusers  unet.mid_block.(...).to_q.lora.down.weight, .lora.up.weight  alpha = rank
     before it  unet.mid_block.(...).processor.to_q_lora.down.weight, ...    alpha = rank
 
+A transformer's keys begin with `transformer.` instead, and kohya's names are not known for them.
+
 A layer adds (alpha / rank) * up @ down. Where a file says no alpha, all of these formats mean
 alpha = rank. diffusers' own `convert_state_dict_to_kohya` writes alpha = rank also where
 another one was set (0.42), so it is not used here.
@@ -30,7 +32,8 @@ from picdeed.diffusion.tensors import Tensors, read_safetensors
 SETTINGS = "lora_adapter_metadata"
 """Under this name of a header lie peft's settings, as diffusers writes and reads them."""
 
-_READ = "Read are LoRA files for a UNet with the names of peft, kohya or diffusers."
+_READ = "Read are LoRA files with the names of peft, kohya or diffusers."
+UNET, TRANSFORMER = "unet", "transformer"
 _MATRICES = (2, 4)  # dimensions: of a linear layer, of a convolution
 
 # Names of the diffusers UNet that hold an underscore of their own, then those that hold none:
@@ -45,8 +48,8 @@ _WORDS = (
 _WORD = re.compile(rf"(?:^|_)({'|'.join(_WORDS)})(?=_|$)")
 _KOHYA = re.compile(r"lora_unet_(?P<layer>\w+)\.(?:lora_(?P<part>down|up)\.weight|alpha)")
 _DOTTED = (
-    re.compile(r"unet\.(?P<layer>[\w.]+)\.lora_(?P<part>[AB])\.weight"),
-    re.compile(r"unet\.(?P<layer>[\w.]+)\.lora\.(?P<part>down|up)\.weight"),
+    re.compile(r"(?:unet|transformer)\.(?P<layer>[\w.]+)\.lora_(?P<part>[AB])\.weight"),
+    re.compile(r"(?:unet|transformer)\.(?P<layer>[\w.]+)\.lora\.(?P<part>down|up)\.weight"),
     # before 2023-11 only attention could be adapted, and "unet." could be missing
     re.compile(r"(?:unet\.)?(?P<layer>[\w.]+\.to_(?:q|k|v|out))_lora\.(?P<part>down|up)\.weight"),
 )
@@ -69,7 +72,7 @@ class Layer:
 
 
 Layers = Mapping[str, Layer]
-"""By the path of the layer in diffusers' UNet, such as `mid_block.attentions.0.proj_in`."""
+"""By the path of the layer in diffusers' network, such as `mid_block.attentions.0.proj_in`."""
 
 
 def layers_of(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> dict[str, Layer]:
@@ -78,6 +81,7 @@ def layers_of(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) 
     Raises UsageError naming what is no part of a UNet's LoRA, what lacks its other half, and
     what says two strengths at once: half an adapter would be another adapter.
     """
+    network = network_of(tensors)
     found: dict[str, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         layer, part = _place(name)
@@ -86,22 +90,41 @@ def layers_of(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) 
         found[layer][part] = tensor
     if not found:
         raise UsageError("The file holds no adapter.", hint=_READ)
-    settings = _settings(metadata)
+    settings = _settings(metadata, network)
     return {layer: _layer(layer, found[layer], settings) for layer in sorted(found)}
 
 
-def peft_tensors(layers: Layers) -> Tensors:
+def network_of(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Which of a pipeline's networks a file is for: `unet` or `transformer`.
+
+    Raises UsageError when it is for both: half of it would be left out.
+    """
+    ours = sorted(name for name in tensors if name.startswith(f"{TRANSFORMER}."))
+    if not ours:
+        return UNET
+    if len(ours) < len(tensors):
+        raise UsageError(f"{ours[0]} is of a transformer, other tensors are not.", hint=_READ)
+    return TRANSFORMER
+
+
+def peft_tensors(layers: Layers, network: str = UNET) -> Tensors:
     """The tensors under peft's names, which are those of picdeed's own files."""
-    named = {f"unet.{name}.lora_A.weight": layer.down for name, layer in layers.items()}
-    return named | {f"unet.{name}.lora_B.weight": layer.up for name, layer in layers.items()}
+    named = {f"{network}.{name}.lora_A.weight": layer.down for name, layer in layers.items()}
+    return named | {f"{network}.{name}.lora_B.weight": layer.up for name, layer in layers.items()}
 
 
-def kohya_tensors(layers: Layers) -> Tensors:
+def kohya_tensors(layers: Layers, network: str = UNET) -> Tensors:
     """The tensors under kohya's names, each with its real alpha (float32, no dimension).
 
-    ComfyUI and A1111 read the same names. Raises UsageError naming a layer whose name would not
-    lead back to it.
+    ComfyUI and A1111 read the same names. Raises UsageError for a transformer, and naming a layer
+    whose name would not lead back to it.
     """
+    if network != UNET:
+        raise UsageError(
+            "kohya's format names the layers of a UNet; this adapter is a transformer's. Nothing "
+            "was written.",
+            hint="diffusers and what is built on it read it as it is: --as peft.",
+        )
     named: Tensors = {}
     for layer, held in layers.items():
         flat = layer.replace(".", "_")
@@ -147,7 +170,7 @@ def read_foreign(path: Path) -> Adapter:
                 f"{path}: {name} has rank {layer.rank} and alpha {layer.alpha:g}, others have "
                 f"{rank} and {alpha:g}; picdeed's adapters have one of each."
             )
-    named = peft_tensors(layers)
+    named = peft_tensors(layers, network_of(tensors))
     return Adapter(
         id=adapter_id(named),
         sha256=sha256(path.read_bytes()),
@@ -194,7 +217,7 @@ class _Settings:
         return alpha * math.sqrt(rank) if alpha is not None and self.by_root else alpha
 
 
-def _settings(metadata: Mapping[str, str]) -> _Settings:
+def _settings(metadata: Mapping[str, str], network: str) -> _Settings:
     text = metadata.get(SETTINGS)
     if text is None:
         return _Settings(None, {}, by_root=False)
@@ -203,11 +226,11 @@ def _settings(metadata: Mapping[str, str]) -> _Settings:
     )
     try:
         told: Any = json.loads(text)
-        alpha = told.get("unet.lora_alpha")
+        alpha = told.get(f"{network}.lora_alpha")
         found = _Settings(
             None if alpha is None else float(alpha),
-            {end: float(own) for end, own in (told.get("unet.alpha_pattern") or {}).items()},
-            by_root=bool(told.get("unet.use_rslora")),
+            {end: float(own) for end, own in (told.get(f"{network}.alpha_pattern") or {}).items()},
+            by_root=bool(told.get(f"{network}.use_rslora")),
         )
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise unknown from error

@@ -5,6 +5,7 @@ An adapter's id already answers for all tensors at once (lora.py); this finds wh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,14 @@ from typing import Any
 
 import torch
 
+from picdeed.diffusion.curve import WATCHED
 from picdeed.diffusion.lora import load_adapter
 from picdeed.diffusion.tensors import tensors_hash
 
 NOT_COMPARED = frozenset({"seconds"})
 """What a log says of the machine's day and not of the run."""
+_LATER = frozenset({"micro_batch", *WATCHED})
+"""What logs did not always say: compared where both do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,18 @@ def adapters_apart(recorded: Path, rebuilt: Path) -> Apart:
     return Apart(len(names), differing[0] if differing else None, largest, scale)
 
 
+def distance(recorded: Path, rebuilt: Path) -> float | None:
+    """How far two adapter files lie apart, over all numbers at once: the norm of the difference as
+    a part of the first one's norm. None where their names or shapes differ, or the first is zero.
+    """
+    ours, theirs = load_adapter(recorded).tensors, load_adapter(rebuilt).tensors
+    if {name: t.shape for name, t in ours.items()} != {name: t.shape for name, t in theirs.items()}:
+        return None
+    moved = sum(float((ours[n].double() - theirs[n].double()).square().sum()) for n in sorted(ours))
+    whole = sum(float(ours[name].double().square().sum()) for name in sorted(ours))
+    return math.sqrt(moved / whole) if whole else None
+
+
 def logs_apart(
     recorded: Sequence[Mapping[str, Any]], rebuilt: Sequence[Mapping[str, Any]]
 ) -> Apart:
@@ -67,7 +83,7 @@ def logs_apart(
         (
             number
             for number, (a, b) in enumerate(zip(recorded, rebuilt, strict=False))
-            if _line(a) != _line(b)
+            if not _alike(a, b)
         ),
         None if len(recorded) == len(rebuilt) else min(len(recorded), len(rebuilt)),
     )
@@ -100,8 +116,12 @@ def _largest(tensor: torch.Tensor) -> float:
     return float(tensor.double().abs().max()) if tensor.numel() else 0.0
 
 
-def _line(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in entry.items() if name not in NOT_COMPARED}
+def _alike(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    left_out = NOT_COMPARED | (_LATER - (a.keys() & b.keys()))
+    first, second = (
+        {name: value for name, value in entry.items() if name not in left_out} for entry in (a, b)
+    )
+    return first == second
 
 
 def _loss(entry: Mapping[str, Any]) -> float:

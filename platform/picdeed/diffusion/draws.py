@@ -7,7 +7,7 @@ state, and the order of pictures does not depend on where it was interrupted.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import groupby
@@ -38,19 +38,23 @@ def slots_of(
     flip: bool = False,
     caption_dropout: float = 0.0,
     copies: Sequence[Sequence[str]] = (),
+    without: Collection[str] = (),
 ) -> tuple[Slot, ...]:
     """The `batch` slots of `step` (from 0), timesteps in [0, timesteps).
 
     Each epoch shows every picture once, in an order of its own; of each group in `copies` it shows
     one, and each in its turn, so that the group is shown as often as one picture. Timesteps are
     stratified: each slot gets its own `1/batch` of the range, which takes most of the variance out
-    of the loss.
+    of the loss. The slots of pictures in `without` fall out, and every other slot stays what it is:
+    these pictures are drawn like all and then not shown.
     """
     first = step * batch
     shown = _shown(range(first, first + batch), _units(pictures, copies), seed)
     strata = sorted(range(batch), key=lambda slot: _number("stratum", seed, step, slot))
     made = []
     for slot, picture in enumerate(shown):
+        if picture in without:
+            continue
         within = (strata[slot] + _uniform("timestep", seed, step, slot)) / batch
         made.append(
             Slot(
@@ -71,15 +75,31 @@ def exposures(
     steps: int,
     batch: int,
     copies: Sequence[Sequence[str]] = (),
+    without: Collection[str] = (),
 ) -> dict[str, int]:
-    """How often the plan shows each picture; the sum is steps x batch.
+    """How often the plan shows each picture; the sum is steps x batch, less what falls out.
 
     Two pictures, or groups of copies, differ by at most 1, and so do two copies of one group.
     """
     counts = dict.fromkeys(pictures, 0)
     for picture in _shown(range(steps * batch), _units(pictures, copies), seed):
         counts[picture] += 1
-    return counts
+    return {picture: count for picture, count in counts.items() if picture not in without}
+
+
+def empty_steps(
+    pictures: Sequence[str],
+    *,
+    seed: int,
+    steps: int,
+    batch: int,
+    copies: Sequence[Sequence[str]] = (),
+    without: Collection[str] = (),
+) -> int:
+    """In how many steps every slot falls out, so that nothing is learned."""
+    shown = _shown(range(steps * batch), _units(pictures, copies), seed)
+    out = [picture in without for picture in shown]
+    return sum(all(out[first : first + batch]) for first in range(0, len(out), batch))
 
 
 def fixed_seed(*words: object) -> int:

@@ -6,7 +6,8 @@ Low timesteps are easy and would rule a single mean, so every timestep is report
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from picdeed.diffusion.holding_out import FEWEST_HELD_OUT
 from picdeed.diffusion.lora import ADAPTER
 from picdeed.diffusion.models import Base
 from picdeed.diffusion.objective import Objective
+from picdeed.diffusion.prompts import Prompt, repeated, reworded, stacked
 
 # An adapter that helps by less than this, or on fewer held-out pictures than this share, has
 # not shown that it learned: random adapters stay within half a percent of the base.
@@ -90,28 +92,24 @@ class Evidence:
 def measure(
     base: Base,
     moments: Mapping[str, torch.Tensor],
-    prompts: Mapping[str, torch.Tensor],
+    prompts: Mapping[str, Prompt],
     *,
     timesteps: int = 8,
     noises: int = 2,
 ) -> Evidence:
     """The evidence for the adapter that is on `base.unet`, over the pictures in `moments`.
 
-    `moments` and `prompts` [tokens, width] are keyed by picture. The adapter is left switched on.
+    `moments` and `prompts` are keyed by picture. The adapter is left switched on.
     """
     if len(moments) < FEWEST_HELD_OUT or timesteps < 8:
         raise ValueError("evidence needs at least 2 pictures and 8 timesteps")
-    at = [int((k + 0.5) / timesteps * Objective(base).timesteps) for k in range(timesteps)]
+    at = levels(base, timesteps)
     swapped = _swapped(prompts)
     with_it = _losses(base, moments, prompts, at, noises)
     heard_with = _losses(base, moments, swapped, at, noises).mean() - with_it.mean()
-    base.unet.disable_adapters()
-    try:
+    with bare(base):
         without = _losses(base, moments, prompts, at, noises)
         heard_without = _losses(base, moments, swapped, at, noises).mean() - without.mean()
-    finally:
-        base.unet.enable_adapters()
-        base.unet.set_adapter(ADAPTER)
     return Evidence(
         base=float(without.mean()),
         adapter=float(with_it.mean()),
@@ -125,42 +123,97 @@ def measure(
     )
 
 
-def _swapped(prompts: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _swapped(prompts: Mapping[str, Prompt]) -> dict[str, Prompt]:
     """Every picture with the caption of the next one that has another; empty if none has."""
     names = sorted(prompts)
     found = {}
     for place, name in enumerate(names):
         for other in names[place + 1 :] + names[:place]:
-            if not torch.equal(prompts[other], prompts[name]):
-                found[name] = prompts[other]
+            changed = reworded(prompts[name], prompts[other])
+            if changed is not None:
+                found[name] = changed
                 break
     return found
 
 
+def levels(base: Base, timesteps: int) -> tuple[int, ...]:
+    """So many timesteps at which evidence is taken, the middles of equal parts of the range."""
+    return tuple(int((k + 0.5) / timesteps * Objective(base).timesteps) for k in range(timesteps))
+
+
+@contextlib.contextmanager
+def bare(base: Base) -> Iterator[None]:
+    """The base as it is without its adapter, which is switched on again after."""
+    base.unet.disable_adapters()
+    try:
+        yield
+    finally:
+        base.unet.enable_adapters()
+        base.unet.set_adapter(ADAPTER)
+
+
 @torch.no_grad()
+def looked(
+    base: Base,
+    moments: Mapping[str, torch.Tensor],
+    prompts: Mapping[str, Prompt],
+    at: Sequence[int],
+    looks: Mapping[str, Sequence[int]],
+    *,
+    batch: int = 0,
+) -> dict[str, torch.Tensor]:
+    """Per picture of `looks` the losses, float64 [looks], of the base as it is now.
+
+    Look k of a picture is at the timestep `at[k % len(at)]`, under the k-th noise of its own: the
+    same look is the same exercise whenever it is taken. Pictures are computed together as long as
+    they have at most `batch` looks, else one by one: other company rounds otherwise.
+    """
+    objective = Objective(base)
+    found: dict[str, torch.Tensor] = {}
+    for names in _companies(moments, looks, batch):
+        rows = [(name, k) for name in names for k in looks[name]]
+        # The unflipped view's mean: evidence does not draw latents.
+        latents = [moments[name][0, 0] for name, _ in rows]
+        losses = objective.losses(
+            torch.stack(latents),
+            torch.stack([_noise(moments[name][0, 0], name, k) for name, k in rows]),
+            torch.tensor([at[k % len(at)] for _, k in rows]),
+            repeated(prompts[names[0]], len(rows))
+            if len(names) == 1
+            else stacked([prompts[name] for name, _ in rows]),
+        )
+        told = iter(losses.double().cpu())
+        found |= {name: torch.stack([next(told) for _ in looks[name]]) for name in names}
+    return found
+
+
+def _companies(
+    moments: Mapping[str, torch.Tensor], looks: Mapping[str, Sequence[int]], batch: int
+) -> Iterator[list[str]]:
+    """Neighbours of one size with at most `batch` looks together; a single one may have more."""
+    names: list[str] = []
+    for name in looks:
+        count = sum(len(looks[one]) for one in (*names, name))
+        if names and (count > batch or moments[name].shape != moments[names[0]].shape):
+            yield names
+            names = []
+        names.append(name)
+    if names:
+        yield names
+
+
 def _losses(
     base: Base,
     moments: Mapping[str, torch.Tensor],
-    prompts: Mapping[str, torch.Tensor],
+    prompts: Mapping[str, Prompt],
     at: Sequence[int],
     noises: int,
 ) -> torch.Tensor:
     """float64 [pictures with a prompt, timesteps], averaged over `noises`."""
-    objective = Objective(base)
-    rows = [torch.zeros(0, len(at), dtype=torch.float64)]
-    for name in sorted(prompts):
-        # The unflipped view's mean: evidence does not draw latents.
-        latent = moments[name][0, 0]
-        count = len(at) * noises
-        noise = torch.stack([_noise(latent, name, k) for k in range(count)])
-        losses = objective.losses(
-            latent.expand(count, *latent.shape),
-            noise,
-            torch.tensor(list(at) * noises),
-            prompts[name].expand(count, *prompts[name].shape),
-        )
-        rows.append(losses.double().cpu().reshape(1, noises, len(at)).mean(1))
-    return torch.cat(rows)
+    looks = dict.fromkeys(sorted(prompts), range(len(at) * noises))
+    found = looked(base, moments, prompts, at, looks).values()
+    rows = [losses.reshape(1, noises, len(at)).mean(1) for losses in found]
+    return torch.cat([torch.zeros(0, len(at), dtype=torch.float64), *rows])
 
 
 def _noise(latent: torch.Tensor, name: str, index: int) -> torch.Tensor:

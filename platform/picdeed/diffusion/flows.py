@@ -22,6 +22,14 @@ def shares(times: Tensor, steps: int) -> Tensor:
     return (times.clamp(max=steps - 1) + 1).float() / steps
 
 
+def shifted(share: Tensor, shift: float) -> Tensor:
+    """Shares moved towards noise, as larger pictures need it (arXiv 2403.03206, eq. 23); 1 is none.
+
+    Nothing and everything stay where they are.
+    """
+    return share if shift == 1 else shift * share / (1 + (shift - 1) * share)
+
+
 def on_the_line(clean: Tensor, e: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
     """What the network gets and what it has to say, of (n, c, h, w) at float32[n] shares."""
     across = share[:, None, None, None]

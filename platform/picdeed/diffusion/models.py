@@ -8,33 +8,23 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+import transformers
 
 from picdeed.core.errors import IntegrityError, UsageError
 from picdeed.core.ids import canonical_json, hash_json, sha256_file
 from picdeed.diffusion.devices import pick_device, quiet
+from picdeed.diffusion.families.family import Configs, Family, Part
+from picdeed.diffusion.families.known import family_of, parts_in
 from picdeed.diffusion.flows import FLOW
 from picdeed.diffusion.modelfiles import WRONG, part_tensors, plain, read_json, refuse_code
 from picdeed.diffusion.tensors import Tensors, tensors_hash
 
-WEIGHTS = {
-    "vae": "diffusion_pytorch_model",
-    "unet": "diffusion_pytorch_model",
-    "text_encoder": "model",
-}
-_CLASSES = {
-    "vae": "AutoencoderKL",
-    "unet": "UNet2DConditionModel",
-    "text_encoder": "CLIPTextModel",
-    "tokenizer": "CLIPTokenizer",
-}
 _PREDICTIONS = frozenset({"epsilon", "v_prediction", "sample", FLOW})
 
 
@@ -46,6 +36,7 @@ class BaseFacts:
     """
 
     name: str
+    family: str
     sha256: str
     license: str
     deed: Mapping[str, Any]
@@ -57,15 +48,35 @@ class BaseFacts:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A loaded base: fp32, frozen, in evaluation mode, on one device."""
+    """A loaded base: fp32, frozen, in evaluation mode, on one device.
+
+    `parts` holds models and tokenizers by their names in `model_index.json`, `settings` what it
+    says beside them.
+    """
 
     facts: BaseFacts
-    vae: Any
-    unet: Any
-    text_encoder: Any
-    tokenizer: Any
+    family: Family
+    parts: Mapping[str, Any]
+    settings: Mapping[str, Any]
     scheduler: Mapping[str, Any]
     device: torch.device
+
+    @property
+    def network(self) -> Any:
+        """The part that learns: a UNet or a transformer."""
+        return self.parts[self.family.network]
+
+    unet = network  # its name before there were transformers
+
+    @property
+    def vae(self) -> Any:
+        """The autoencoder; every family has the same kind."""
+        return self.parts["vae"]
+
+    @property
+    def tokenizer(self) -> Any:
+        """The first one; every family has a CLIP tokenizer under this name."""
+        return self.parts["tokenizer"]
 
 
 def check_base(folder: Path) -> BaseFacts:
@@ -77,32 +88,35 @@ def check_base(folder: Path) -> BaseFacts:
     _require_folder(folder)
     refuse_code(folder, "base")
     index = _json(folder / "model_index.json")
-    for part, wanted in _CLASSES.items():
-        found = index.get(part)
-        name = found[1] if isinstance(found, list) and len(found) == 2 else found
-        if str(name).removesuffix("Fast") != wanted:
-            raise UsageError(f"{folder / 'model_index.json'}: {part} is {name}, not a {wanted}.")
-    configs = {part: _json(folder / part / "config.json") for part in WEIGHTS}
+    family = family_of(index, folder / "model_index.json")
+    present = parts_in(index, family)
+    models = {name: part for name, part in family.parts.items() if name in present}
+    configs = {name: _json(folder / name / "config.json") for name in models}
     scheduler = _scheduler(folder)
-    prediction = str(scheduler.get("prediction_type", "epsilon"))
+    prediction = family.predicts(scheduler)
     if prediction not in _PREDICTIONS:
         raise UsageError(f"{folder}/scheduler predicts {prediction!r}, which is not supported.")
-    parts = {"scheduler": hash_json(plain(scheduler)), "tokenizer": _tokenizer_hash(folder)}
+    parts = {"scheduler": hash_json(plain(scheduler))}
+    for name in sorted(family.tokenizers.keys() & set(present)):
+        parts[name] = _tokenizer_hash(folder / name, family.told_by_tokenizer)
+    if family.settings:
+        parts["pipeline"] = hash_json(_settings(family, index))
     parameters = 0
-    for part, config in configs.items():
-        tensors = part_tensors(folder / part, WEIGHTS[part], "base")
-        _check_shapes(folder / part, part, config, tensors)
-        parts[part] = hash_json([plain(config), tensors_hash(tensors)])
+    for name, part in models.items():
+        tensors = part_tensors(folder / name, part.stem, "base")
+        _check_shapes(folder / name, part, configs[name], tensors)
+        parts[name] = hash_json([plain(configs[name]), tensors_hash(tensors)])
         parameters += sum(tensor.numel() for tensor in tensors.values())
-    _check_fit(folder, configs)
+    side = _check_fit(folder, family, {**configs, "scheduler": scheduler})
     deed = _json(folder / "deed.json") if (folder / "deed.json").exists() else {}
     return BaseFacts(
         name=str(deed.get("name", folder.resolve().name)),
+        family=family.name,
         sha256=hash_json(parts),
         license=str(deed.get("license", "NOASSERTION")),
         deed=deed,
         prediction=prediction,
-        size=int(configs["unet"]["sample_size"]) * _factor(configs["vae"]),
+        size=side,
         parameters=parameters,
         parts=parts,
     )
@@ -125,19 +139,23 @@ def load_base(
         )
     where = device or pick_device()
     quiet()
+    index = _json(folder / "model_index.json")
+    family = family_of(index, folder / "model_index.json")
     loaded: dict[str, Any] = {}
-    for part, kind in (
-        ("vae", AutoencoderKL),
-        ("unet", UNet2DConditionModel),
-        ("text_encoder", CLIPTextModel),
-    ):
-        model = kind.from_pretrained(
-            folder / part, local_files_only=True, use_safetensors=True, dtype=torch.float32
-        )
-        loaded[part] = model.to(where).eval().requires_grad_(requires_grad=False)
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-    scheduler = _scheduler(folder)
-    return Base(facts, tokenizer=tokenizer, scheduler=scheduler, device=where, **loaded)
+    for name in parts_in(index, family):
+        if name in family.parts:
+            model = family.parts[name].kind.from_pretrained(
+                folder / name, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            )
+            loaded[name] = model.to(where).eval().requires_grad_(requires_grad=False)
+        else:
+            kind = getattr(transformers, family.tokenizers[name])
+            loaded[name] = kind.from_pretrained(folder / name, local_files_only=True)
+    return Base(facts, family, loaded, _settings(family, index), _scheduler(folder), where)
+
+
+def _settings(family: Family, index: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: index.get(name, usual) for name, usual in family.settings.items()}
 
 
 def _require_folder(folder: Path) -> None:
@@ -174,8 +192,8 @@ def _scheduler(folder: Path) -> dict[str, Any]:
     return _hashable(found, path)
 
 
-def _tokenizer_hash(folder: Path) -> str:
-    here = folder / "tokenizer"
+def _tokenizer_hash(here: Path, told: Iterable[str]) -> str:
+    """Over its vocabulary, and over the values in its config that `told` names."""
     files = [here / name for name in ("tokenizer.json", "vocab.json", "merges.txt")]
     present = [path for path in files if path.is_file()]
     if not present or (files[0] not in present and len(present) < 2):
@@ -183,27 +201,36 @@ def _tokenizer_hash(folder: Path) -> str:
     for path in present:
         if path.suffix == ".json":
             read_json(path, "base")
-    return hash_json([[path.name, sha256_file(path)] for path in present])
+    found: list[Any] = [[path.name, sha256_file(path)] for path in present]
+    if names := list(told):
+        config = _json(here / "tokenizer_config.json")
+        found += [[name, config.get(name)] for name in names]
+    return hash_json(found)
 
 
-def _check_shapes(folder: Path, part: str, config: dict[str, Any], tensors: Tensors) -> None:
+def _check_shapes(folder: Path, part: Part, config: dict[str, Any], tensors: Tensors) -> None:
+    kind = part.kind
     try:
         with torch.device("meta"):
             model: Any = (
-                CLIPTextModel(CLIPTextConfig(**config))
-                if part == "text_encoder"
-                else {"vae": AutoencoderKL, "unet": UNet2DConditionModel}[part].from_config(config)
+                kind(kind.config_class(**config))
+                if issubclass(kind, transformers.PreTrainedModel)
+                else kind.from_config(config)
             )
     except WRONG as error:
-        raise UsageError(f"{folder / 'config.json'} describes no {part}: {error}.") from error
+        raise UsageError(
+            f"{folder / 'config.json'} describes no {folder.name}: {error}."
+        ) from error
     wanted = {_bare(name): tuple(t.shape) for name, t in model.state_dict().items()}
     found = {_bare(name): tuple(t.shape) for name, t in tensors.items()}
     found.pop("embeddings.position_ids", None)  # older files stored this counter as a weight
     wanted.pop("embeddings.position_ids", None)
+    for name in part.tied - found.keys():
+        wanted.pop(name, None)
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
             raise UsageError(
-                f"{folder / WEIGHTS[part]}.safetensors: {name} has shape "
+                f"{folder / part.stem}.safetensors: {name} has shape "
                 f"{found.get(name, 'missing')}, its config says {wanted.get(name, 'none')}."
             )
 
@@ -212,25 +239,19 @@ def _bare(name: str) -> str:
     return name.removeprefix("text_model.")
 
 
-def _check_fit(folder: Path, configs: Mapping[str, Mapping[str, Any]]) -> None:
-    unet, vae, text = configs["unet"], configs["vae"], configs["text_encoder"]
-    pairs = (
-        ("unet/config.json: in_channels", unet.get("in_channels"), vae.get("latent_channels")),
-        ("unet/config.json: out_channels", unet.get("out_channels"), vae.get("latent_channels")),
-        (
-            "unet/config.json: cross_attention_dim",
-            unet.get("cross_attention_dim"),
-            text.get("hidden_size"),
-        ),
-    )
-    for what, ours, theirs in pairs:
-        if ours != theirs:
-            raise UsageError(f"{folder}/{what} is {ours}, the part it must fit has {theirs}.")
-    if not isinstance(unet.get("sample_size"), int):
-        raise UsageError(f"{folder}/unet/config.json: sample_size is no whole number.")
-    if not isinstance(vae.get("block_out_channels"), list):
+def _check_fit(folder: Path, family: Family, configs: Configs) -> int:
+    """The base's side in pixels, once its parts are known to fit each other."""
+    if not isinstance(configs["vae"].get("block_out_channels"), list):
         raise UsageError(f"{folder}/vae/config.json: block_out_channels is no list.")
-
-
-def _factor(vae: Mapping[str, Any]) -> int:
-    return int(2 ** (len(vae["block_out_channels"]) - 1))
+    size = configs[family.sized_by].get("sample_size")
+    try:
+        for what, ours, theirs in family.misfits(configs):
+            if ours != theirs:
+                raise UsageError(f"{folder}/{what} is {ours}, the part it must fit has {theirs}.")
+    except WRONG as error:
+        raise UsageError(
+            f"{folder}: its configs do not say how its parts fit together: {error!r}."
+        ) from error
+    if not isinstance(size, int) or size < 1:
+        raise UsageError(f"{folder}/{family.sized_by}/config.json: sample_size is no whole number.")
+    return family.side(configs)

@@ -34,11 +34,29 @@ class Trainee(BaseModel):
     caption: str = ""
 
 
+class Without(BaseModel):
+    """Whose plan this is, and which pictures' rows were left out of it since.
+
+    `run` is the run that was trained with them, `revocations` (ids) what took them back. `members`
+    were trained on there: they are drawn as they were, and their slots fall out. `held_out` were
+    only measured on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: str = Field(pattern=r"^run_[0-9a-f]{64}$")
+    revocations: tuple[str, ...] = Field(min_length=1)
+    members: tuple[str, ...] = Field(min_length=1)
+    held_out: tuple[str, ...] = ()
+
+
 class RunPlan(BaseModel):
     """Everything that decides the bytes of an adapter, and the paths to find it.
 
     `kin` are the groups of two or more pictures, trained on or held out, that were known, before
-    the first step, to be or perhaps to be one picture; `copies` those in them that are one.
+    the first step, to be or perhaps to be one picture; `copies` those in them that are one. With
+    `without` it is another run's plan less some rows: every other row keeps its step and slot, its
+    draws and its weight in the loss of its step.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +78,7 @@ class RunPlan(BaseModel):
     licenses: Mapping[str, int] = Field(default_factory=dict)
     notices_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     cache: str | None = None
+    without: Without | None = None
 
     def content(self) -> dict[str, Any]:
         """The plan as JSON values without paths: a registry may be moved between two steps."""
@@ -67,6 +86,8 @@ class RunPlan(BaseModel):
         # A plan from before there were notices keeps the digest that its checkpoints carry.
         if self.notices_sha256 is None:
             del value["notices_sha256"]
+        if self.without is None:
+            del value["without"]
         for groups in ("kin", "copies"):  # nor did it know any
             if not value[groups]:
                 del value[groups]
@@ -79,12 +100,22 @@ class RunPlan(BaseModel):
         return hash_json(self.content())
 
     @property
+    def left_out(self) -> frozenset[str]:
+        """The pictures that are drawn and not shown."""
+        return frozenset(self.without.members if self.without else ())
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The pictures that slots are drawn from: those to train on, and those left out."""
+        return (*(trainee.picture for trainee in self.members), *sorted(self.left_out))
+
+    @property
     def drawn_as_one(self) -> Groups:
-        """The copies among the pictures to train on that share the weight of one picture."""
+        """The copies among the pictures that are drawn which share the weight of one picture."""
         if not self.copies or self.recipe.balance is Balance.PICTURE:
             return ()
-        trained = {trainee.picture for trainee in self.members}
-        return tuple(group for group in self.copies if trained.issuperset(group))
+        drawn = set(self.drawn)
+        return tuple(group for group in self.copies if drawn.issuperset(group))
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -98,7 +129,13 @@ class RunPlan(BaseModel):
             return None
         if self.recipe.hold_out == 0:
             return "Fewer than 2 pictures are held out: the recipe asks for none (hold_out = 0)."
-        everyone = [trainee.picture for trainee in (*self.members, *self.held_out)]
+        if self.without is not None and self.without.held_out:
+            gone, before = len(self.without.held_out), self.without.run[:12]
+            return (
+                f"Fewer than 2 of the pictures that {before} held out are left: {gone} of them "
+                f"{'was' if gone == 1 else 'were'} revoked."
+            )
+        everyone = [*self.drawn, *(trainee.picture for trainee in self.held_out)]
         if not hold_out(everyone, self.recipe.hold_out):
             return "Fewer than 2 pictures could be held out: a loss on them would say nothing."
         together = sum(map(len, self.kin))
@@ -124,6 +161,9 @@ def read_plan(folder: Path) -> RunPlan:
     trained, held_out = ({t.picture for t in side} for side in (plan.members, plan.held_out))
     if both := trained & held_out:
         raise RunFailed(f"{path} trains on a held-out picture: {min(both)}.")
+    gone = {*plan.without.members, *plan.without.held_out} if plan.without else set()
+    if still := gone & (trained | held_out):
+        raise RunFailed(f"{path} still holds {min(still)}, which it says was left out.")
     for group in (*plan.kin, *plan.copies):
         if not (trained.isdisjoint(group) or held_out.isdisjoint(group)):
             kin = min(trained.intersection(group))

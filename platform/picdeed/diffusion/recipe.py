@@ -8,10 +8,10 @@ from __future__ import annotations
 import difflib
 import math
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
@@ -28,9 +28,12 @@ from picdeed.core.resources import bundled
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 FEED_FORWARD = ("ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
 CONVOLUTIONS = ("conv1", "conv2", "conv_shortcut")
-TARGETS = frozenset(
+UNET_TARGETS = frozenset(
     ATTENTION + FEED_FORWARD + CONVOLUTIONS + ("conv_in", "conv_out", "conv", "time_emb_proj")
 )
+# In transformers in which words and picture attend to each other: the words' side.
+JOINT = ("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")
+TARGETS = UNET_TARGETS.union(JOINT, ("ff_context.net.0.proj", "ff_context.net.2", "proj_mlp"))
 # Which preset a base gets when nobody names one.
 _DEFAULTS = {"sprig": "demo"}
 
@@ -49,6 +52,66 @@ class Balance(StrEnum):
     PICTURE = "picture"
 
 
+class Keep(StrEnum):
+    """Which weights become the adapter: the last step's, or the checkpoint's that did best."""
+
+    LAST = "last"
+    BEST = "best"
+
+
+MOST_SAMPLES = 8
+_Prompt = Annotated[str, Field(min_length=1, max_length=300, pattern=r"\S")]
+
+
+class Precision(StrEnum):
+    """In which numbers the base computes; the adapter's own weights are always fp32."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+
+
+class Init(StrEnum):
+    """How the first of an adapter's two matrices begins; the second is nothing, so that a fresh
+    adapter changes nothing. Those of peft that take the base's weights apart stay out: switched
+    off, such an adapter does not leave the base as it was."""
+
+    KAIMING = "kaiming"
+    GAUSSIAN = "gaussian"
+
+
+class Optimizer(StrEnum):
+    """What moves the weights; `optimisers` builds it and says which need a library more."""
+
+    ADAMW = "adamw"
+    MUON = "muon"
+    ADAFACTOR = "adafactor"
+    PRODIGY = "prodigy"
+    SCHEDULE_FREE = "schedule-free"
+    ADAMW_8BIT = "adamw-8bit"
+
+
+# A recipe from before there was one of these keeps the digest that its runs are known by: at its
+# default it is left out.
+_LATER: Mapping[str, Any] = {
+    "balance": Balance.CLUSTER,
+    "keep": Keep.LAST,
+    "eval_share": 0.05,
+    "samples": (),
+    "ranks": {},
+    "rslora": False,
+    "dora": False,
+    "init": Init.KAIMING,
+    "micro_batch": None,
+    "processes": 1,
+    "precision": Precision.FP32,
+    "optimizer": Optimizer.ADAMW,
+    "rate_ratio": 1.0,
+    "ema": None,
+    "buckets": False,
+    "mask_alpha": False,
+}
+
+
 class Recipe(BaseModel):
     """Every knob of a fine-tune; equal recipes, seeds, members and threads give equal bytes."""
 
@@ -57,9 +120,19 @@ class Recipe(BaseModel):
     rank: int = Field(8, ge=1, le=512)
     alpha: float = Field(8.0, gt=0)
     targets: tuple[str, ...] = Field(ATTENTION, min_length=1)
+    ranks: Mapping[str, int] = Field(default_factory=dict)
+    rslora: bool = False
+    dora: bool = False
+    init: Init = Init.KAIMING
     steps: int = Field(200, ge=0, le=1_000_000)
     batch: int = Field(4, ge=1, le=4096)
+    micro_batch: int | None = Field(None, ge=1, le=4096)
+    processes: int = Field(1, ge=1, le=64)
+    precision: Precision = Precision.FP32
+    optimizer: Optimizer = Optimizer.ADAMW
     learning_rate: float = Field(1e-3, gt=0)
+    rate_ratio: float = Field(1.0, gt=0, le=1000)
+    ema: float | None = Field(None, gt=0, lt=1)
     schedule: LrSchedule = LrSchedule.COSINE
     warmup_steps: int = Field(10, ge=0)
     final_rate: float = Field(0.1, ge=0, le=1)
@@ -72,17 +145,25 @@ class Recipe(BaseModel):
     caption_prefix: str = Field("", max_length=200)
     caption_suffix: str = Field("", max_length=200)
     flip: bool = False
+    buckets: bool = False
+    mask_alpha: bool = False
     balance: Balance = Balance.CLUSTER
     hold_out: float = Field(0.17, ge=0, le=0.5)
     eval_timesteps: int = Field(8, ge=8, le=100)
     eval_noises: int = Field(2, ge=1, le=16)
+    eval_share: float = Field(0.05, ge=0, le=10)
+    keep: Keep = Keep.LAST
+    samples: (
+        Annotated[int, Field(ge=0, le=MOST_SAMPLES)]
+        | Annotated[tuple[_Prompt, ...], Field(max_length=MOST_SAMPLES)]
+    ) = ()
 
     @model_serializer(mode="wrap")
     def _dumped(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         value: dict[str, Any] = handler(self)
-        # A recipe from before there was a balance keeps the digest that its runs are known by.
-        if value.get("balance") == Balance.CLUSTER:
-            del value["balance"]
+        for name, default in _LATER.items():
+            if getattr(self, name) == default:
+                value.pop(name, None)
         return value
 
     def rate(self, step: int) -> float:
@@ -94,6 +175,17 @@ class Recipe(BaseModel):
         done = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
         wave = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
         return self.learning_rate * (self.final_rate + (1 - self.final_rate) * wave)
+
+    def rank_at(self, layer: str) -> int:
+        """The rank of the layer of this name (as `down_blocks.1.attentions.0...to_q`): that of the
+        first key of `ranks` that it begins with or that its blocks hold, else `rank`."""
+        path = f".{layer}."
+        return next((n for key, n in self.ranks.items() if f".{key}." in path), self.rank)
+
+    @property
+    def parts_of(self) -> int:
+        """How many pictures of a batch are computed at once."""
+        return min(self.micro_batch or self.batch, self.batch)
 
     @property
     def checkpoint_every(self) -> int:
@@ -138,6 +230,9 @@ def recipe_from(values: dict[str, Any], *, where: str = "recipe") -> Recipe:
         raise UsageError(
             f"{where}: {key} = {first['input']!r} is refused: {first['msg']}. Nothing was started."
         ) from error
+    for refused, why, hint in _contradictions(recipe):
+        if refused:
+            raise UsageError(f"{where}: {why}. Nothing was started.", hint=f"Choose {hint}.")
     for target in recipe.targets:
         if target not in TARGETS:
             raise UsageError(
@@ -145,6 +240,18 @@ def recipe_from(values: dict[str, Any], *, where: str = "recipe") -> Recipe:
                 hint=f"Choose from {', '.join(sorted(TARGETS))}.",
             )
     return recipe
+
+
+def _contradictions(recipe: Recipe) -> Iterator[tuple[bool, str, str]]:
+    """Whether, why, and what else to choose."""
+    best = recipe.keep is Keep.BEST and recipe.hold_out == 0
+    what = "keep = 'best' needs pictures that are held out"
+    yield best, what, "--set hold_out=0.17, or --set keep=last"
+    twice = recipe.ema is not None and recipe.optimizer is Optimizer.SCHEDULE_FREE
+    yield twice, "schedule-free averages the weights itself; ema would do so again", "one of them"
+    idle = recipe.processes > recipe.batch
+    what = f"{recipe.processes} processes cannot share a batch of {recipe.batch}"
+    yield idle, what, "a larger batch or fewer processes"
 
 
 def _preset_path(preset: str | Path) -> Path:

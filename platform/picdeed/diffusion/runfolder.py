@@ -15,9 +15,11 @@ error.json      the end that went wrong, or that was asked for
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -29,9 +31,11 @@ from picdeed.core.errors import BusyError, RunFailed
 
 HEARTBEAT_SECONDS = 2.0
 STOPPED = 20  # the trainer's exit status when it was asked to stop
+NO_ROOM = 21  # and when the disk took nothing more, its own words about that perhaps included
 LOG = "log.jsonl"
 UNTRACKED = "untracked"
 _STOP = "stop.json"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Stopped(RunFailed):
@@ -39,13 +43,23 @@ class Stopped(RunFailed):
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that a reader, or a kill, sees all of it or none."""
+    """Write a file so that a reader, or a kill, sees all of it or none.
+
+    Raises OSError where it cannot be written, on a full disk say; what was there before stays, and
+    the half that was written takes no room.
+    """
     partial = path.with_name(f".{path.name}.part")
-    with partial.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)  # a write does not know where it goes
+        raise
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -60,6 +74,30 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def leave_error(folder: Path, error: BaseException) -> int:
+    """Write `error.json` and a line on standard error, as far as the disk still takes them; gives
+    the exit status to end with.
+    """
+    status = STOPPED if isinstance(error, Stopped) else 1
+    message, hint = str(error) or type(error).__name__, getattr(error, "hint", "")
+    if isinstance(error, OSError) and error.errno in _FULL:
+        status = NO_ROOM
+        where = f" to write {error.filename}" if error.filename else ""
+        message = (
+            f"There was no room{where} ({error.strerror}). No adapter was written; what was saved "
+            "before stays good."
+        )
+        hint = "Make room, then picdeed runs resume RUN goes on from it."
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{type(error).__name__}: {message}\n")
+        sys.stderr.flush()
+    if folder.is_dir():
+        said = {"error": type(error).__name__, "message": message, "hint": hint}
+        with contextlib.suppress(OSError):
+            write_json(folder / "error.json", said)
+    return status
 
 
 def is_running(folder: Path) -> bool:
@@ -139,7 +177,9 @@ class Heartbeat:
 
     def _write(self) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(self._folder / "heartbeat", {"pid": os.getpid(), "step": self.step, "at": now})
+        told = {"pid": os.getpid(), "step": self.step, "at": now}
+        with contextlib.suppress(OSError):  # a full disk: what the run itself writes will say so
+            write_json(self._folder / "heartbeat", told)
 
 
 class Log:

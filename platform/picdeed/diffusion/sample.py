@@ -6,38 +6,19 @@ seed would give another picture in other company.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import (
-    DDIMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerAncestralDiscreteScheduler,
-    EulerDiscreteScheduler,
-    UniPCMultistepScheduler,
-)
 from PIL import Image
 
 from picdeed.core.errors import RunFailed, UsageError
 from picdeed.core.events import Progress, silent
 from picdeed.diffusion.devices import quiet, repeatable, threads_for
-from picdeed.diffusion.flows import FLOW
 from picdeed.diffusion.lora import load_adapter, put_on
 from picdeed.diffusion.models import Base, load_base
 from picdeed.diffusion.samplers import LABELS, Sampler, parse_sampler
-
-_SCHEDULERS: Mapping[Sampler, Any] = {
-    Sampler.DDIM: DDIMScheduler,
-    Sampler.DPM: DPMSolverMultistepScheduler,
-    Sampler.UNIPC: UniPCMultistepScheduler,
-    Sampler.EULER: EulerDiscreteScheduler,
-    Sampler.EULER_A: EulerAncestralDiscreteScheduler,
-}
-
-# The others know no flow. (FlowMatchEulerDiscreteScheduler lacks what the pipeline asks for.)
-_ALONG_A_FLOW = (Sampler.DPM, Sampler.UNIPC)
 
 
 def generate(
@@ -69,7 +50,7 @@ def generate(
                     f"The adapter {read.id[:16]} was trained on another base than {base}.",
                     hint="Name the base that its run used.",
                 )
-            put_on(loaded.unet, read)
+            put_on(loaded.network, read)
         return draw(
             loaded,
             prompts,
@@ -104,6 +85,7 @@ def draw(
             # Always the CPU's generator: its numbers are the same on every device.
             generator=torch.Generator("cpu").manual_seed(seed),
             output_type="pt",
+            **base.family.asked(base),
         ).images
         if not bool(torch.isfinite(values).all()):
             raise RunFailed(f"Seed {seed} gave a picture that is not finite; nothing was kept.")
@@ -114,25 +96,14 @@ def draw(
 
 def _pipeline(base: Base, sampler: Sampler) -> Any:
     quiet()
-    # Its module announces what is not installed; imported only once that is switched off.
-    from diffusers import StableDiffusionPipeline
-
-    if base.facts.prediction == FLOW and sampler not in _ALONG_A_FLOW:
+    known = base.family.samplers(base.facts.prediction)
+    if sampler not in known:
         raise UsageError(
             f"{base.facts.name} learned a rectified flow, which {LABELS[sampler]} cannot follow; "
             "nothing was drawn.",
-            hint=f"Choose --sampler {' or '.join(_ALONG_A_FLOW)}.",
+            hint=f"Choose --sampler {' or '.join(known)}.",
         )
-    pipeline = StableDiffusionPipeline(
-        vae=base.vae,
-        text_encoder=base.text_encoder,
-        tokenizer=base.tokenizer,
-        unet=base.unet,
-        scheduler=_SCHEDULERS[sampler].from_config(dict(base.scheduler)),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+    pipeline = base.family.pipeline(base, known[sampler].from_config(dict(base.scheduler)))
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

@@ -7,11 +7,12 @@ started again, it ends with the same bytes.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +20,33 @@ import torch
 
 from picdeed.core.errors import BusyError, IntegrityError, PicdeedError, RunFailed
 from picdeed.core.ids import hash_json
-from picdeed.diffusion import checkpoint, evidence
-from picdeed.diffusion.cache import latent_moments, prompt_embeddings
+from picdeed.diffusion import checkpoint, evidence, optimisers
 from picdeed.diffusion.checkpoint import Position
+from picdeed.diffusion.crew import Crew, joined, led
 from picdeed.diffusion.devices import repeatable
 from picdeed.diffusion.draws import Slot, exposures, slots_of
 from picdeed.diffusion.environment import environment
-from picdeed.diffusion.lora import Papers, attach_recipe, load_adapter, save_adapter
-from picdeed.diffusion.models import Base, load_base
+from picdeed.diffusion.findings import findings
+from picdeed.diffusion.gradient import descend
+from picdeed.diffusion.lora import Papers, attach_recipe, load_adapter, save_adapter, trained
+from picdeed.diffusion.models import Base
 from picdeed.diffusion.objective import Objective
-from picdeed.diffusion.plan import RunPlan, Trainee, read_plan
-from picdeed.diffusion.recipe import Recipe
+from picdeed.diffusion.plan import RunPlan, read_plan
+from picdeed.diffusion.ready import Ready, prepare, slots_losses
+from picdeed.diffusion.record import Record, Silence
 from picdeed.diffusion.runfolder import (
-    STOPPED,
     Heartbeat,
     Log,
-    Stopped,
     held,
-    raise_if_asked_to_stop,
+    leave_error,
     read_json,
     write_json,
 )
 from picdeed.diffusion.trackers import tracked
+from picdeed.diffusion.watch import Watch, keep
 from picdeed.diffusion.weights import effective, weights
 
 SCHEMA = "picdeed.run-result/1"
-Tensors = Mapping[str, torch.Tensor]
 
 
 def train(folder: Path, *, parent: int | None = None) -> dict[str, Any]:
@@ -68,6 +70,14 @@ def train(folder: Path, *, parent: int | None = None) -> dict[str, Any]:
             return _run(folder, plan, heart)
 
 
+def follow(folder: Path, crew: Crew, store: Path) -> None:
+    """Train beside the process that leads this run; writes nothing."""
+    plan = read_plan(folder)
+    with repeatable(plan.threads), joined(crew, store):
+        crew.together()  # by now the leader has filled the caches
+        _fit(plan, prepare(folder, plan), folder, None, crew)
+
+
 def finished(folder: Path) -> dict[str, Any] | None:
     """The result of a run that has one, with its adapter read again; else None."""
     result = read_json(folder / "result.json")
@@ -79,25 +89,20 @@ def finished(folder: Path) -> dict[str, Any] | None:
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """What a run has before its first step: the base, and everything about its pictures."""
-
-    base: Base
-    moments: Tensors
-    prompts: Tensors
-    unconditional: torch.Tensor
-
-
 def _run(folder: Path, plan: RunPlan, heart: Heartbeat) -> dict[str, Any]:
     started = time.monotonic()
-    ready = _prepare(folder, plan)
-    at, resumed_from = _fit(folder, plan, ready, heart)
+    ready = prepare(folder, plan)
+    with led(folder, plan.recipe.processes) as crew:
+        crew.together()
+        at, resumed_from = _fit(plan, ready, folder, heart, crew)
     _check_exposures(plan, at)
+    kept = keep(folder, plan, ready.base)
     result = {
         **_evidence(plan, ready),
+        "evidence": findings(folder, plan, ready.base, kept),
         **_save(folder, plan, ready.base),
         **_figures(plan, ready.base, at),
+        "sizes": ready.sizes(),
         "resumed_from": resumed_from,
         "seconds": round(time.monotonic() - started, 3),
     }
@@ -105,69 +110,69 @@ def _run(folder: Path, plan: RunPlan, heart: Heartbeat) -> dict[str, Any]:
     return result
 
 
-def _prepare(folder: Path, plan: RunPlan) -> Ready:
-    base = load_base(Path(plan.base), expect=plan.base_sha256)
-    cache = Path(plan.cache) if plan.cache else folder / "cache"
-    everyone = (*plan.members, *plan.held_out)
-    moments = latent_moments(base, everyone, cache, flip=plan.recipe.flip)
-    captions = {trainee.picture: caption_of(trainee, plan.recipe) for trainee in everyone}
-    embeddings = prompt_embeddings(base, {"", *captions.values()}, cache)
-    prompts = {picture: embeddings[caption] for picture, caption in captions.items()}
-    return Ready(base, moments, prompts, embeddings[""])
-
-
 def _fit(
-    folder: Path, plan: RunPlan, ready: Ready, heart: Heartbeat
+    plan: RunPlan, ready: Ready, folder: Path, heart: Heartbeat | None, crew: Crew
 ) -> tuple[Position, int | None]:
     """The loop: from the newest checkpoint to the last step; the step it continued from."""
-    recipe, digest = plan.recipe, plan.digest()
+    recipe, unet = plan.recipe, ready.base.unet
     objective = Objective(ready.base, recipe.min_snr_gamma)
-    parameters = attach_recipe(ready.base.unet, recipe, plan.seed)
-    optimizer = torch.optim.AdamW(
-        parameters,
-        betas=(recipe.beta1, recipe.beta2),
-        weight_decay=recipe.weight_decay,
-        fused=True,
-    )
-    at = checkpoint.restore(folder, ready.base.unet, optimizer, digest)
-    resumed_from, log = at.step or None, Log(folder, at.step)
+    parameters = attach_recipe(unet, recipe, plan.seed)
+    optimizer = optimisers.build(recipe, trained(unet))
+    losses = partial(slots_losses, objective, ready, recipe.precision)
+    at = checkpoint.restore(folder, unet, optimizer, plan.digest())
+    optimisers.settled(optimizer, training=True)
+    crew.together()  # nobody writes a checkpoint before everybody has read the newest
+    resumed_from, pen = at.step or None, _pen(plan, ready, folder, heart, at)
     for step in range(at.step, recipe.steps):
-        raise_if_asked_to_stop(folder)
-        begun = time.monotonic()
+        pen.before_step()
+        begun, told = time.monotonic(), {}
         slots = slots_for(plan, step, objective.timesteps)
-        loss = slots_loss(objective, slots, ready)
-        norm = improve(loss, parameters, optimizer, rate=recipe.rate(step), clip=recipe.clip_norm)
+        if slots:  # where every row was left out, a step moves nothing but the schedule
+            most, rate, own = at.micro or recipe.parts_of, recipe.rate(step), crew.share(slots)
+            loss, computed = descend(
+                own, losses, optimizer, whole=recipe.batch, most=most, shape=ready.shape
+            )
+            loss = crew.summed(loss, parameters) * recipe.batch / len(slots)
+            norm = improve(loss, parameters, optimizer, rate=rate, clip=recipe.clip_norm)
+            told = {"loss": loss, "lr": rate, "norm": norm}
+            if computed < recipe.parts_of:  # memory did not hold more: said, and kept
+                at.micro = told["micro_batch"] = computed
         at.shown.update(slot.picture for slot in slots)
         at.step, at.seconds = step + 1, at.seconds + time.monotonic() - begun
-        heart.step = at.step
-        log.write(step=step, loss=loss.item(), lr=recipe.rate(step), norm=norm)
-        if at.step % recipe.checkpoint_every == 0 or at.step == recipe.steps:
-            checkpoint.save(folder, ready.base.unet, optimizer, at, digest)
+        pen.after_step(at, told, unet, optimizer)
+    optimisers.settled(optimizer, training=False)
     return at, resumed_from
 
 
+def _pen(
+    plan: RunPlan, ready: Ready, folder: Path, heart: Heartbeat | None, at: Position
+) -> Record | Silence:
+    if heart is None:
+        return Silence()
+    watch = Watch(folder, plan, ready.base, ready.moments, ready.prompts, step=at.step)
+    return Record(folder, plan, heart, Log(folder, at.step), watch)
+
+
 def improve(
-    loss: torch.Tensor,
+    loss: float,
     parameters: Sequence[torch.nn.Parameter],
     optimizer: torch.optim.Optimizer,
     *,
     rate: float,
     clip: float,
 ) -> float:
-    """One step of the optimiser; the gradient's norm before clipping.
+    """Move the weights by their gradients; the gradients' norm before clipping.
 
     Raises RunFailed, with the weights unchanged, when loss or gradient are not finite.
     """
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(parameters, clip)
-    if not (torch.isfinite(loss) and torch.isfinite(norm)):
+    if not (math.isfinite(loss) and torch.isfinite(norm)):
         raise RunFailed(
             "The loss stopped being finite; the run has failed and no adapter was written.",
             hint="Try a lower rate: picdeed train SNAPSHOT --base BASE --set learning_rate=...",
         )
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("scale", 1.0)
     optimizer.step()
     return norm.item()
 
@@ -177,46 +182,25 @@ def slots_for(plan: RunPlan, step: int, timesteps: int) -> tuple[Slot, ...]:
     recipe = plan.recipe
     return slots_of(
         step,
-        [trainee.picture for trainee in plan.members],
+        plan.drawn,
         seed=plan.seed,
         batch=recipe.batch,
         timesteps=timesteps,
         flip=recipe.flip,
         caption_dropout=recipe.caption_dropout,
         copies=plan.drawn_as_one,
+        without=plan.left_out,
     )
-
-
-def slots_loss(objective: Objective, slots: Sequence[Slot], ready: Ready) -> torch.Tensor:
-    """Weighted mean loss of one step; latent and noise are drawn from each slot's own seed."""
-    latents, noises, texts = [], [], []
-    for slot in slots:
-        mean, deviation = ready.moments[slot.picture][int(slot.flip)]
-        generator = torch.Generator().manual_seed(slot.noise_seed)
-        latents.append(mean + deviation * torch.randn(mean.shape, generator=generator))
-        noises.append(torch.randn(mean.shape, generator=generator))
-        texts.append(ready.unconditional if slot.drop_caption else ready.prompts[slot.picture])
-    timesteps = torch.tensor([slot.timestep for slot in slots])
-    losses = objective.losses(
-        torch.stack(latents), torch.stack(noises), timesteps, torch.stack(texts)
-    )
-    return (losses * objective.weights(timesteps)).mean()
-
-
-def caption_of(trainee: Trainee, recipe: Recipe) -> str:
-    """The caption as trained; without a caption of its own a picture trains unconditionally."""
-    own = trainee.caption.strip()
-    return f"{recipe.caption_prefix}{own}{recipe.caption_suffix}" if own else ""
 
 
 def _check_exposures(plan: RunPlan, at: Position) -> None:
-    pictures = [trainee.picture for trainee in plan.members]
     planned = exposures(
-        pictures,
+        plan.drawn,
         seed=plan.seed,
         steps=plan.recipe.steps,
         batch=plan.recipe.batch,
         copies=plan.drawn_as_one,
+        without=plan.left_out,
     )
     if Counter(planned) != at.shown:
         raise RunFailed("The pictures that were shown are not those that the plan names.")
@@ -248,6 +232,7 @@ def _save(folder: Path, plan: RunPlan, base: Base) -> dict[str, Any]:
         licenses=plan.licenses,
         recipe_sha256=hash_json(plan.recipe.model_dump(mode="json")),
         notices_sha256=plan.notices_sha256,
+        without=plan.without,
     )
     name, digest = save_adapter(folder / "adapter.safetensors", base.unet, plan.recipe, papers)
     return {"adapter_id": name, "adapter_sha256": digest}
@@ -260,6 +245,7 @@ def _figures(plan: RunPlan, base: Base, at: Position) -> dict[str, Any]:
         "run": plan.run,
         "steps": at.step,
         "batch": plan.recipe.batch,
+        "micro_batch": at.micro or plan.recipe.parts_of,
         "steps_per_second": round(at.step / at.seconds, 4) if at.seconds else 0.0,
         "exposure": {t.picture: at.shown[t.picture] for t in plan.members},
         "held_out": [trainee.picture for trainee in plan.held_out],
@@ -276,28 +262,37 @@ def _figures(plan: RunPlan, base: Base, at: Position) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0 with `result.json`, 1 with `error.json`, 130 when interrupted.
 
-    STOPPED with `error.json` when somebody asked it to stop.
+    STOPPED with `error.json` when somebody asked it to stop, NO_ROOM when the disk is full.
     """
     parser = argparse.ArgumentParser(prog="python -m picdeed.diffusion.train")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--parent", type=int, help="end when this process id is no longer ours")
+    parser.add_argument("--rank", type=int, default=0, help="follow the process that leads")
+    parser.add_argument("--store", type=Path, help="where the run's processes meet")
     given = parser.parse_args(arguments)
     folder: Path = given.folder
+    if given.rank:
+        return _followed(folder, given.rank, given.store)
     try:
         train(folder, parent=given.parent)
     except KeyboardInterrupt:
         return 130
     except (PicdeedError, RuntimeError, OSError, MemoryError) as error:
-        hint = error.hint if isinstance(error, PicdeedError) else ""
-        message = str(error) or type(error).__name__
-        sys.stderr.write(f"{type(error).__name__}: {message}\n")
         # Whoever finds the folder taken must not mark the other's run as failed.
-        if folder.is_dir() and not isinstance(error, BusyError):
-            write_json(
-                folder / "error.json",
-                {"error": type(error).__name__, "message": message, "hint": hint},
-            )
-        return STOPPED if isinstance(error, Stopped) else 1
+        if not isinstance(error, BusyError):
+            return leave_error(folder, error)
+        sys.stderr.write(f"BusyError: {error.message}\n")
+        return 1
+    return 0
+
+
+def _followed(folder: Path, rank: int, store: Path) -> int:
+    """The leader tells what went wrong; a process that follows only ends."""
+    try:
+        follow(folder, Crew(rank, read_plan(folder).recipe.processes), store)
+    except (PicdeedError, RuntimeError, OSError, MemoryError) as error:
+        sys.stderr.write(f"process {rank}: {type(error).__name__}: {error}\n")
+        return 1
     return 0
 
 

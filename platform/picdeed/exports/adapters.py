@@ -185,11 +185,12 @@ def _notices(registry: Registry, row: Adapter, adapter: Weights) -> bytes | None
 
 
 def _bytes(form: Form, layers: Layers, told: Told, notices: str | None) -> bytes:
-    from picdeed.diffusion.adapterkeys import SETTINGS, kohya_tensors, peft_tensors
+    from picdeed.diffusion.adapterkeys import SETTINGS, kohya_tensors, network_of, peft_tensors
     from picdeed.diffusion.tensors import safetensors_bytes
     from picdeed.exports.adapterheader import hash_of_data, header
 
-    tensors = peft_tensors(layers) if form is Form.PEFT else kohya_tensors(layers)
+    named = peft_tensors if form is Form.PEFT else kohya_tensors
+    tensors = named(layers, network_of(told.adapter.tensors))
     said = header(told, hash_of_data(safetensors_bytes(tensors, {})))
     if notices is not None:
         said["picdeed.notices"] = notices

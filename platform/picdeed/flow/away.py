@@ -221,6 +221,7 @@ def _told(folder: Path, bundle: Bundle) -> Trained:
         "state": None,
     }
     known |= {"run": bundle.plan.run, "state": "succeeded", "adapter": adapter, "leaks": ()}
+    known |= {"without": (), "retrained_as": ()}
     return Trained(**{**known, "error": None, "folder": folder})
 
 

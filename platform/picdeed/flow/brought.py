@@ -21,7 +21,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from picdeed.core.errors import IntegrityError, UsageError
 from picdeed.core.ids import canonical_json, hash_json, sha256, sha256_file
 from picdeed.core.limits import DEFAULT
-from picdeed.diffusion.draws import exposures
 from picdeed.diffusion.plan import NOTICES, RunPlan
 from picdeed.flow.away import LEFT, PAPERS, RETURNED, SIGNED, read_returned
 from picdeed.flow.bundle import was_bundled
@@ -33,6 +32,7 @@ from picdeed.flow.bundled import (
     read_manifest,
     why_invalid,
 )
+from picdeed.flow.replanned import planned_exposures
 from picdeed.flow.sealed import altered, unsealed
 from picdeed.registry.heads import load_key
 from picdeed.registry.session import Registry
@@ -182,13 +182,6 @@ def _result(folder: Path, path: Path) -> dict[str, Any]:
 def _require_planned(result: Result, plan: RunPlan, path: Path) -> None:
     """The run took the planned steps and showed every picture as often as planned."""
     recipe = plan.recipe
-    shown = exposures(
-        [trainee.picture for trainee in plan.members],
-        seed=plan.seed,
-        steps=recipe.steps,
-        batch=recipe.batch,
-        copies=plan.drawn_as_one,
-    )
     held_out = tuple(trainee.picture for trainee in plan.held_out)
     planned = {
         "run": (result.run, plan.run),
@@ -197,7 +190,7 @@ def _require_planned(result: Result, plan: RunPlan, path: Path) -> None:
         "threads": (result.threads, plan.threads),
         "held_out": (result.held_out, held_out),
         "kin_groups": (result.kin_groups, len(plan.kin)),
-        "exposure": (dict(result.exposure), shown),
+        "exposure": (dict(result.exposure), planned_exposures(plan)),
     }
     for name, (told, wanted) in planned.items():
         if told != wanted:

@@ -30,8 +30,9 @@ from picdeed.flow.bundled import (
     signed_by,
 )
 from picdeed.flow.decided import told
+from picdeed.flow.going import require_going
 from picdeed.flow.sealed import Part, seal
-from picdeed.flow.train import require_going, write_plan
+from picdeed.flow.train import write_plan
 from picdeed.registry import ledger, snapshots, subjects
 from picdeed.registry.bases import Base
 from picdeed.registry.decisions import Decision

@@ -15,7 +15,8 @@ from picdeed.flow.bringing import Imported, bring_home
 from picdeed.flow.brought import brought
 from picdeed.flow.bundle import Bundled, bundle
 from picdeed.flow.decided import require_open
-from picdeed.flow.train import rebind, require_live
+from picdeed.flow.going import require_live
+from picdeed.flow.train import rebind
 from picdeed.registry import subjects
 from picdeed.registry.decisions import Decision
 from picdeed.registry.runs import Run, RunState, Standing

@@ -17,6 +17,7 @@ from picdeed.core.errors import UsageError
 from picdeed.core.events import Event
 from picdeed.diffusion.latents import REPLAYS, forget, forget_embeddings
 from picdeed.diffusion.runfolder import write_json
+from picdeed.diffusion.samples import forget_samples
 from picdeed.registry import erasure, ledger, similar, subjects
 from picdeed.registry.code_cache import forget_codes
 from picdeed.registry.embedding_cache import forget_vectors
@@ -94,6 +95,7 @@ def _remove_files(registry: Registry, row: Picture, runs: Sequence[Run]) -> int:
         forget(cache, row.id)
         forget_embeddings(cache)
     folders = [*(registry.root / run.folder for run in runs), *replays]
+    count += sum(map(forget_samples, folders))  # a picture may show in what was drawn
     return count + sum(_blank_plan(folder, row.id) for folder in folders)
 
 

@@ -71,23 +71,26 @@ def add_model(
     name: str | None = None,
     person: Person | None = None,
     origin: Mapping[str, str] | None = None,
+    called: str | None = None,
 ) -> Added:
     """Check a base's folder and record its hash, licence facts and deed; nothing is copied.
 
     The same again changes nothing; the same weights in another folder are recorded there. Raises
     MissingPart without the `train` extra, and UsageError or IntegrityError naming the file and
-    the reason; nothing is recorded then. `origin` says from which hub it was downloaded.
+    the reason; nothing is recorded then. `origin` says from which hub it was downloaded, or which
+    file it was converted from, `called` what it is named where nobody says and it is new.
     """
-    _require_parts()
+    require_parts()
     if name is not None:
         _require_name(name)
     place = folder.expanduser().resolve()
-    with _recording_nothing():
+    with recording_nothing():
         found = _checked(place, catalogue, name, person, origin)
+    usual = called or (origin or {}).get("hub", "").rpartition("/")[2]
     with registry.write() as session:
         row = subjects.find(session, Base, bases.base_id(found.facts.sha256))
         if row is None:
-            row = _add(registry, session, found)
+            row = _add(registry, session, found, usual)
             changed: tuple[str, ...] = ("added",)
         else:
             changed = _again(registry, session, found, row)
@@ -110,7 +113,7 @@ def fetch_model(
 
     Raises what `add_model` raises, and SourceError when the hub cannot be reached or refuses.
     """
-    _require_parts()
+    require_parts()
     if name is not None:
         _require_name(name)
     from picdeed.sources import hub
@@ -126,7 +129,8 @@ def fetch_model(
     )
 
 
-def _require_parts() -> None:
+def require_parts() -> None:
+    """Raise MissingPart where what reads a base is not installed."""
     missing = next((name for name in _NEEDED if importlib.util.find_spec(name) is None), None)
     if missing is not None:
         raise MissingPart(
@@ -150,7 +154,7 @@ def _require_name(name: str) -> None:
 
 
 @contextmanager
-def _recording_nothing() -> Iterator[None]:
+def recording_nothing() -> Iterator[None]:
     """What is wrong with a folder, with the words that nothing came of it."""
     done = "Nothing was recorded."
     try:
@@ -187,8 +191,8 @@ def _checked(
     return _Found(folder, name, facts, told, word, answered, origin)
 
 
-def _add(registry: Registry, session: Session, found: _Found) -> Base:
-    name = found.name or (found.origin or {}).get("hub", "").rpartition("/")[2] or found.facts.name
+def _add(registry: Registry, session: Session, found: _Found, usual: str) -> Base:
+    name = found.name or usual or found.facts.name
     _require_name(name)
     taken = bases.find(session, name)
     if taken is not None:

@@ -314,10 +314,13 @@ def _fitted(side: int | None, recipe: Recipe) -> str:
 
 def side_of(folder: Path) -> int | None:
     """The side in pixels of what a base sees; None when its folder does not say."""
+    network = next((one for one in ("unet", "transformer") if (folder / one).is_dir()), "unet")
     try:
-        unet = json.loads((folder / "unet" / "config.json").read_bytes())
+        told = json.loads((folder / network / "config.json").read_bytes())
         vae = json.loads((folder / "vae" / "config.json").read_bytes())
-        return int(unet["sample_size"]) * int(2 ** (len(vae["block_out_channels"]) - 1))
+        if "sample_size" not in told:  # FLUX's transformer takes any size
+            return int(vae["sample_size"])
+        return int(told["sample_size"]) * int(2 ** (len(vae["block_out_channels"]) - 1))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

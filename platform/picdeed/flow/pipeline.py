@@ -39,6 +39,7 @@ from picdeed.flow.reading import bases_of, datasets_of, graph_of, identity_of, t
 from picdeed.flow.remove import Removed, remove
 from picdeed.flow.revoke import Ground, Revoked, revoke
 from picdeed.flow.snapshot import Query, Snapshotted, snapshot
+from picdeed.flow.stated import state
 from picdeed.flow.statements import Given
 from picdeed.flow.train import Launch, Trained, finish, prepare, rebind, show, train
 from picdeed.flow.verify import Verified, verify
@@ -312,7 +313,9 @@ def resume(registry: Registry, run: str, launch: Launch, *, progress: Progress =
         gated = judge_today(registry, row.decision_id, progress=progress)
         require_open(gated)
         rebind(registry, row.id, gated.decision)
-    return finish(registry, run, launch, progress=progress)
+    done = finish(registry, run, launch, progress=progress)
+    state(registry, done.run)  # of one that leaves something out: what can be said of it
+    return done
 
 
 __all__ = [

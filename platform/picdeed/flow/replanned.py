@@ -101,11 +101,12 @@ def _require_recorded(plan: RunPlan, rows: _Rows) -> None:
 def planned_exposures(plan: RunPlan) -> dict[str, int]:
     """How often a plan shows each picture that it trains on."""
     return exposures(
-        [one.picture for one in plan.members],
+        plan.drawn,
         seed=plan.seed,
         steps=plan.recipe.steps,
         batch=plan.recipe.batch,
         copies=plan.drawn_as_one,
+        without=plan.left_out,
     )
 
 

@@ -21,9 +21,10 @@ from picdeed.diffusion.plan import NOTICES, RunPlan
 from picdeed.diffusion.runfolder import LOG, UNTRACKED, Stopped, ask_to_stop, held, read_json
 from picdeed.flow import pipeline
 from picdeed.flow.decided import require_open
+from picdeed.flow.going import require_live
 from picdeed.flow.replanned import replanned
 from picdeed.flow.replayed import Replayed, compared
-from picdeed.flow.train import Launch, require_live
+from picdeed.flow.train import Launch
 from picdeed.registry import revocations, subjects
 from picdeed.registry.decisions import Decision
 from picdeed.registry.runs import Adapter, Run, RunState, Standing

@@ -130,7 +130,7 @@ def compared(
         equal=not what,
         within=not what or _within(what, tensors, log),
         tolerance=TOLERANCE,
-        environment=_surroundings(changed),
+        environment=surroundings(changed),
         adapter=was["adapter_id"],
         rebuilt=now["adapter_id"],
         tensors=tensors.compared if tensors else None,
@@ -183,7 +183,8 @@ def _told(result: Mapping[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _surroundings(changed: Mapping[str, Mapping[str, Any]]) -> Surroundings:
+def surroundings(changed: Mapping[str, Mapping[str, Any]]) -> Surroundings:
+    """Which kind of environment these changes make of it."""
     if not changed:
         return Surroundings.SAME
     known = [pair for pair in changed.values() if UNKNOWN not in pair.values()]

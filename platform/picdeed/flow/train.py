@@ -6,28 +6,39 @@ it can be killed at any instant and started again. `train` prepares, starts, and
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from picdeed.core.errors import Denied, NeedsReview, RunFailed
+from picdeed.core.errors import Denied, NeedsReview, PicdeedError, RunFailed
 from picdeed.core.events import Event, Progress, silent
 from picdeed.core.ids import hash_json, sha256_file
 from picdeed.diffusion.plan import SCHEMA, RunPlan, Trainee
 from picdeed.diffusion.recipe import Recipe, recipe_from
 from picdeed.diffusion.runfolder import Stopped, forget_stop, is_running, read_json
+from picdeed.diffusion.samples import make_place
 from picdeed.flow.basefiles import require_folder
-from picdeed.flow.decided import require_open, told
+from picdeed.flow.going import require_going, require_live
+from picdeed.flow.lessrows import plan_less
+from picdeed.flow.memorised import with_nearest
 from picdeed.flow.notices import fix_for_run
 from picdeed.flow.parting import Leak, leaks, parted
-from picdeed.registry import ledger, pictures, revocations, runs, snapshots, subjects
+from picdeed.registry import (
+    counterfactuals,
+    ledger,
+    pictures,
+    runs,
+    snapshots,
+    subjects,
+)
 from picdeed.registry.bases import Base
 from picdeed.registry.decisions import Decision
-from picdeed.registry.runs import Adapter, Run, RunState, Standing
+from picdeed.registry.runs import Adapter, Run, RunState
 from picdeed.registry.session import Registry, Session, utc_now
-from picdeed.registry.snapshots import Snapshot, SnapshotState
+from picdeed.registry.snapshots import Snapshot
 from picdeed.registry.tables import Table, fresh
 
 # One thread: the embedded base is no faster with two on an idle machine and far slower on a busy
@@ -44,7 +55,11 @@ class Launch(Protocol):
 @dataclass(frozen=True, slots=True)
 class Trained:
     """A run. `distinct_pictures` and `effective_pictures` are of those trained on, `kin_groups` of
-    all; they say what was known when it began, `leaks` what is known now.
+    all; they say what was known when it began, `leaks` what is known now. `without_caption` counts
+    pictures that trained without one. `evidence` is what diffusion/findings.py tells, with
+    `nearest` (memorised.py); None where a result is older. `counterfactual_of` is the run (id)
+    whose plan it follows without what the revocations in `without` took back; `retrained_as` are
+    those that follow its own so.
     """
 
     run: str
@@ -54,9 +69,14 @@ class Trained:
     steps_per_second: float | None
     loss: Mapping[str, Any] | None
     loss_reason: str | None
+    evidence: Mapping[str, Any] | None
     distinct_pictures: int | None
     effective_pictures: float | None
     kin_groups: int | None
+    without_caption: int | None
+    counterfactual_of: str | None
+    without: tuple[str, ...]
+    retrained_as: tuple[str, ...]
     leaks: tuple[Leak, ...]
     seconds: float | None
     resumed_from: int | None
@@ -92,7 +112,7 @@ def prepare(
         require_live(session, verdict)
         values = recipe.model_dump(mode="json")
         digest = hash_json(values)
-        same = runs.of_inputs(session, verdict.snapshot_id, verdict.base_id, digest, seed)
+        same = _ordinary(session, verdict.snapshot_id, verdict.base_id, digest, seed)
         if same and not again:
             return same[0].id
         identity = runs.run_id(verdict.snapshot_id, verdict.base_id, digest, seed, len(same))
@@ -114,11 +134,21 @@ def prepare(
         return run.id
 
 
+def _ordinary(session: Session, *inputs: Any) -> list[Run]:
+    """Runs of exactly these inputs that drew from them alone, newest first."""
+    other = {one.run for one in counterfactuals.counterfactuals(session)}
+    return [run for run in runs.of_inputs(session, *inputs) if run.id not in other]
+
+
 def write_plan(registry: Registry, run: str) -> Path:
     """`plan.json` for the process that trains; written anew each time, for paths may have moved.
 
     Whom a run holds out is settled when it first starts, from the kin that were known then.
     """
+    with registry.read() as session:
+        less = counterfactuals.of_run(session, subjects.require(session, Run, run).id)
+    if less is not None:
+        return plan_less(registry, less.run, less)
     with registry.read() as session:
         row = subjects.require(session, Run, run)
         base = subjects.require(session, Base, row.base_id)
@@ -160,53 +190,6 @@ def write_plan(registry: Registry, run: str) -> Path:
     return folder
 
 
-def require_live(session: Session, decision: Decision) -> None:
-    """Nothing trains without an open decision that still holds (the gate was asked before)."""
-    require_open(told(session, decision, utc_now()))
-    if decision.valid_until <= utc_now():
-        raise Denied(
-            f"Decision {decision.id[:12]} expired on {decision.valid_until}; nothing was trained.",
-            hint="picdeed gate decides again.",
-            decision=decision.id,
-        )
-    _require_unrevoked(session, decision)
-
-
-def _require_unrevoked(session: Session, decision: Decision) -> None:
-    """Raise Denied, with the revocation's id, when snapshot or base were revoked."""
-    frozen = subjects.require(session, Snapshot, decision.snapshot_id)
-    if frozen.state != SnapshotState.GOOD:
-        cause = revocations.touching(session, frozen.id)
-        raise Denied(
-            f"Snapshot {frozen.id[:12]} holds a revoked picture; nothing was trained.",
-            hint="picdeed snapshot freezes the dataset without it.",
-            decision=decision.id,
-            revocation=cause.id if cause else None,
-        )
-    fallen = revocations.fallen(session, decision.base_id)
-    if fallen is not None:
-        raise Denied(
-            f"Base {decision.base_id[:12]} was revoked ({fallen.ground}); nothing was trained.",
-            hint=f"picdeed lineage {fallen.id[:12]} names the revocation.",
-            decision=decision.id,
-            revocation=fallen.id,
-        )
-
-
-def require_going(session: Session, row: Run) -> None:
-    """Raise Denied or NeedsReview when this run may not go on, or what came out not stand."""
-    if row.standing != Standing.GOOD:
-        cause = revocations.touching(session, row.id)
-        raise Denied(
-            f"Run {row.id[:12]} is {row.standing}: something it learns from was revoked.",
-            hint=f"picdeed lineage {row.id[:12]} shows what it descends from.",
-            decision=row.decision_id,
-            revocation=cause.id if cause else None,
-            run=row.id,
-        )
-    require_live(session, subjects.require(session, Decision, row.decision_id))
-
-
 def rebind(registry: Registry, run: str, decision: str) -> None:
     """Let an unfinished run go on under a decision that took its old one's place.
 
@@ -231,6 +214,8 @@ def finish(registry: Registry, run: str, launch: Launch, *, progress: Progress =
             return show(registry, row.id)
         require_going(session, row)
     folder = write_plan(registry, row.id)
+    if row.recipe.get("samples"):
+        make_place(folder)
     _begin(registry, row.id, folder)
     try:
         launch(folder, progress=progress)
@@ -241,7 +226,10 @@ def finish(registry: Registry, run: str, launch: Launch, *, progress: Progress =
         cancelled(registry, row.id, stop.message)
         raise _told_why(stop, row.id) from stop
     except RunFailed as failure:
-        _mark(registry, row.id, RunState.FAILED, Event.TRAIN_FAILED, failure.message)
+        # Where a full disk ended it, the registry may take no word of it either; a run that says it
+        # goes on and has no process is shown as interrupted.
+        with contextlib.suppress(PicdeedError):
+            _mark(registry, row.id, RunState.FAILED, Event.TRAIN_FAILED, failure.message)
         raise
     _succeed(registry, row.id, folder)
     return show(registry, row.id)
@@ -305,6 +293,7 @@ def _succeed(registry: Registry, run: str, folder: Path) -> None:
             hint=f"picdeed runs resume {run[:12]}",
             run=run,
         )
+    result = with_nearest(registry, folder, result)
     with registry.write() as session:
         row = subjects.require(session, Run, run)
         try:
@@ -360,6 +349,8 @@ def show(registry: Registry, run: str) -> Trained:
         result = row.result or {}
         adapter = subjects.find(session, Adapter, result["adapter_id"]) if result else None
         leaked = leaks(registry, session, row)
+        others = counterfactuals.counterfactuals(session)
+    without = next((one for one in others if one.run == row.id), None)
     return Trained(
         run=row.id,
         state=row.state,
@@ -375,9 +366,14 @@ def show(registry: Registry, run: str) -> Trained:
         steps_per_second=result.get("steps_per_second"),
         loss=result.get("loss"),
         loss_reason=result.get("loss_reason"),
+        evidence=result.get("evidence"),
         distinct_pictures=result.get("distinct_pictures"),
         effective_pictures=result.get("effective_pictures"),
         kin_groups=result.get("kin_groups"),
+        without_caption=result.get("without_caption"),
+        counterfactual_of=without.of if without else None,
+        without=without.revocations if without else (),
+        retrained_as=tuple(one.run for one in others if one.of == row.id),
         leaks=leaked,
         seconds=result.get("seconds"),
         resumed_from=result.get("resumed_from"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from picdeed.core.errors import BusyError, RunFailed
 from picdeed.core.events import Progress, silent
 from picdeed.diffusion.runfolder import (
+    NO_ROOM,
     STOPPED,
     is_running,
     raise_if_asked_to_stop,
@@ -90,6 +91,8 @@ def _why(folder: Path, code: int) -> str:
     known = read_json(folder / "error.json")
     if known is not None:
         return str(known["message"])
+    if code == NO_ROOM:
+        return "the disk is full. What was saved before stays good: make room first."
     if code < 0:
         return f"killed by signal {-code}."
     tail = (folder / "stderr.log").read_text(errors="replace").strip().splitlines()

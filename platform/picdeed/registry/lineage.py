@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from picdeed.registry import descent, subjects
+from picdeed.registry.counterfactuals import counterfactuals
 from picdeed.registry.datasets import Dataset, Member
 from picdeed.registry.decisions import Decision
 from picdeed.registry.outputs import Output
@@ -138,6 +139,19 @@ def _step(
     for row in descent.recorded(session, front):
         if (row.parent_id if downstream else row.child_id) in front:
             yield row.parent_id, row.child_id, row.relation
+    if by_kind.keys() & {"rev", "run"}:
+        yield from _retrained(session, front, downstream=downstream)
+
+
+def _retrained(
+    session: Session, front: Collection[str], *, downstream: bool
+) -> Iterator[tuple[str, str, str]]:
+    """From a revocation to the runs that leave out what it took back; not from what was revoked,
+    which they do not come from."""
+    for one in counterfactuals(session):
+        for cause in one.revocations:
+            if (cause if downstream else one.run) in front:
+                yield cause, one.run, "retrained-without"
 
 
 def _nodes(session: Session, ids: Collection[str]) -> tuple[Node, ...]:

@@ -1,4 +1,4 @@
-"""What did a revocation reach? A signed file for whoever has to be told, bound by the ledger."""
+"""What did a revocation reach, and what was trained without it? Signed files, in the ledger."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from picdeed.core.errors import IntegrityError
 from picdeed.core.ids import canonical_json, sha256
 from picdeed.registry.blobs import write_atomically
+from picdeed.registry.counterfactuals import statements
 from picdeed.registry.heads import load_key
 from picdeed.registry.revocations import Revocation
 from picdeed.registry.signed import sign_document, verify_document
@@ -26,30 +27,30 @@ if TYPE_CHECKING:
 SCHEMA = "picdeed.impact/1"
 
 
-def report_file(registry: Registry, revocation: str) -> Path:
-    """Where the report of a revocation (a whole id) lies."""
-    return registry.root / "reports" / f"{revocation}.json"
+def report_file(registry: Registry, subject: str) -> Path:
+    """Where the report of a revocation, or the statement about a run (whole ids), lies."""
+    return registry.root / "reports" / f"{subject}.json"
 
 
-def sign_report(key: LedgerKey, content: Mapping[str, Any]) -> bytes:
+def sign_report(key: LedgerKey, content: Mapping[str, Any], *, schema: str = SCHEMA) -> bytes:
     """A report's bytes: canonical JSON, signed with the ledger's key."""
-    return canonical_json(sign_document(key, {"schema": SCHEMA, **content})) + b"\n"
+    return canonical_json(sign_document(key, {"schema": schema, **content})) + b"\n"
 
 
-def keep_report(registry: Registry, revocation: str, data: bytes) -> Path:
+def keep_report(registry: Registry, subject: str, data: bytes) -> Path:
     """Write a report. Before the commit that names its hash: a file without a row is litter."""
-    path = report_file(registry, revocation)
+    path = report_file(registry, subject)
     path.parent.mkdir(exist_ok=True)
     write_atomically(path, data)
     return path
 
 
-def read_report(registry: Registry, revocation: str) -> dict[str, Any]:
-    """The report of a revocation, once its signature was found to fit.
+def read_report(registry: Registry, subject: str) -> dict[str, Any]:
+    """The report of a revocation, or the statement about a run, once its signature fits.
 
     Raises IntegrityError when it is missing, altered or signed by somebody else.
     """
-    path = report_file(registry, revocation)
+    path = report_file(registry, subject)
     try:
         document = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
@@ -67,10 +68,13 @@ def read_report(registry: Registry, revocation: str) -> dict[str, Any]:
 
 
 def check_reports(registry: Registry, session: Session) -> Iterator[tuple[str, str]]:
-    """(revocation, what is wrong with its report), for those that were recorded with one."""
+    """(revocation or run, what is wrong with its report), for those recorded with one."""
     wanted = sa.select(Revocation.id, Revocation.impact).order_by(Revocation.id)
-    for identity, impact in session.execute(wanted):
-        digest = impact.get("sha256") if isinstance(impact, dict) else None
+    recorded = [
+        (identity, impact.get("sha256") if isinstance(impact, dict) else None)
+        for identity, impact in session.execute(wanted)
+    ]
+    for identity, digest in (*recorded, *statements(session).items()):
         if digest is None:
             continue
         path = report_file(registry, identity)

@@ -17,7 +17,14 @@ import sqlalchemy as sa
 from sqlalchemy import event as hooks
 from sqlalchemy.orm import Session
 
-from picdeed.core.errors import BusyError, IntegrityError, MissingPart, NotARegistry, UsageError
+from picdeed.core.errors import (
+    BusyError,
+    IntegrityError,
+    MissingPart,
+    NotARegistry,
+    PicdeedError,
+    UsageError,
+)
 from picdeed.core.events import Event
 from picdeed.core.settings import Settings
 from picdeed.registry import heads as tree_heads
@@ -39,6 +46,7 @@ HIDDEN = ".picdeed"
 BUSY_SECONDS = 30.0
 _ADVISORY_LOCK = 0x706963646565  # "picdee": one writer at a time on PostgreSQL
 _DAMAGE = ("not a database", "malformed", "Could not decode")  # in SQLite's messages
+_NO_ROOM = ("database or disk is full", "disk I/O error")
 _log = logging.getLogger(__name__)
 
 
@@ -317,6 +325,11 @@ def _database_errors() -> Iterator[None]:
             raise BusyError(
                 "Another process is writing to the registry; nothing was changed.",
                 hint="Try again when it has finished.",
+            ) from error
+        if any(sign in said for sign in _NO_ROOM):
+            raise PicdeedError(
+                f"The disk takes nothing more for the registry ({said}); nothing was recorded.",
+                hint="Make room, then repeat the command: what was recorded before is whole.",
             ) from error
         if any(sign in said for sign in _DAMAGE):
             raise IntegrityError(

@@ -12,7 +12,11 @@ from pathlib import Path
 
 from picdeed.core.errors import MissingPart, SourceError, UsageError
 
-PARTS = ("vae", "unet", "text_encoder", "tokenizer", "scheduler")
+PARTS = (
+    *("vae", "unet", "transformer", "scheduler"),
+    *("text_encoder", "text_encoder_2", "text_encoder_3"),
+    *("tokenizer", "tokenizer_2", "tokenizer_3"),
+)
 # A base's parts in diffusers' layout, and what is said about it. Nothing that could run code.
 WANTED = (
     "model_index.json",

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 from picdeed.core.events import silent
+from picdeed.diffusion.muon import orthogonal
 from picdeed.diffusion.pretrain import autoencoder, compose, loop
-from picdeed.diffusion.pretrain.optimisers import orthogonal
 from picdeed.diffusion.pretrain.recipe import TrainingPicture
 
 

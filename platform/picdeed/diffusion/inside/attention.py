@@ -18,6 +18,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from picdeed.core.errors import UsageError
 from picdeed.core.events import Progress, silent
 from picdeed.diffusion.inside.views import Attention, Role, Word
 from picdeed.diffusion.models import Base
@@ -74,6 +75,12 @@ def recorded(unet: Any) -> Iterator[Weights]:
             weights[name] = []
             look = _looking(weights[name])
             hooks.append(layer.register_forward_pre_hook(look, with_kwargs=True))
+    if not weights:
+        raise UsageError(
+            "In this base words and picture attend to each other in one: it has no cross-attention "
+            "that could be shown, and nothing was drawn.",
+            hint="Take a base with a UNet, such as sprig.",
+        )
     try:
         yield weights
     finally:

@@ -16,7 +16,7 @@ def encoded(base: Base, picture: Image.Image) -> torch.Tensor:
 
     Scaled as the UNet knows it; the picture is fitted to the base's square as in training.
     """
-    return encode(base, pixels(fit(picture, base.facts.size)))[:1]
+    return encode(base, pixels(fit(picture, (base.facts.size, base.facts.size))))[:1]
 
 
 @torch.no_grad()
