@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -73,3 +74,10 @@ def test_what_a_suspended_run_drew_is_not_shown(filled, run, go, said):
     text = said(go("tune"))
     assert "data:image/webp" not in text
     assert "Not shown: something that it learns from was revoked." in text
+
+
+def test_the_page_brings_the_look_of_the_plates():
+    """Without it samples stand one below the other; each page brings its own style sheets."""
+    from picdeed_ui.pages import __file__ as pages
+
+    assert '"plates.css"' in (Path(pages).parent / "tune.py").read_text(encoding="utf-8")

@@ -16,6 +16,7 @@ from picdeed.diffusion.draws import empty_steps, exposures, slots_of
 from picdeed.diffusion.lora import attach_recipe, load_adapter
 from picdeed.diffusion.objective import Objective
 from picdeed.diffusion.plan import Without, read_plan
+from picdeed.diffusion.ready import prepare
 from picdeed.diffusion.runfolder import read_log
 from picdeed.diffusion.tensors import read_safetensors
 from picdeed.diffusion.train import slots_for, slots_losses, train
@@ -130,7 +131,7 @@ def test_each_row_that_is_left_keeps_its_weight(tiny_base, ink, make_plan, tmp_p
     monkeypatch.setattr(trainer, "improve", watched)
     one.write(tmp_path / "run")
     train(tmp_path / "run")
-    ready = trainer._prepare(tmp_path / "run", one)
+    ready = prepare(tmp_path / "run", one)
     objective = Objective(ready.base, one.recipe.min_snr_gamma)
     parameters = attach_recipe(ready.base.unet, one.recipe, one.seed)
     slots = slots_for(one, 0, objective.timesteps)

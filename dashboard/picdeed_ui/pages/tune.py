@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from picdeed.core.errors import PicdeedError
@@ -119,6 +121,7 @@ def start(gated: pipeline.Gated, base: str, steps: int, seed: int) -> None:
 
 
 st.title("Fine-tune")
+st.html(Path(__file__).parents[1] / "parts" / "plates.css")
 words(
     "lead",
     "A snapshot is judged, and only what the gate lets through becomes an adapter. "
