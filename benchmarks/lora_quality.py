@@ -120,20 +120,21 @@ class Court:
 
 
 def curve(
-    side: str, recipe: Recipe, given: argparse.Namespace, court: Court, seen: Path
+    name: str, recipe: Recipe, seed: int, given: argparse.Namespace, court: Court
 ) -> dict[str, Any]:
     """Trains, measures, keeps the result in the work folder."""
-    base = given.base.absolute()
-    name = sha256(json.dumps([side, recipe.model_dump(mode="json"), lora_race.SEED]).encode())[:12]
-    folder = given.work / "quality" / given.name / f"{side}-{name}"
+    base, side = given.base.absolute(), name.split(maxsplit=1)[0]
+    where = given.work / "quality" / given.name
+    same = sha256(json.dumps([side, recipe.model_dump(mode="json"), seed]).encode())[:12]
+    folder, seen = where / f"{side}-{same}", where / "seen"
     done = folder.with_suffix(".result.json")
     if done.is_file():
         return json.loads(done.read_text())  # type: ignore[no-any-return]
     keep = [step for step in KEPT if step <= recipe.steps]
     if side == "script":
-        command = lora_race.script_command(given.script, base, seen, folder, recipe)
+        command = lora_race.script_command(given.script, base, seen, folder, recipe, seed=seed)
     else:
-        command = lora_race.our_command(base, seen, folder, recipe)
+        command = lora_race.our_command(base, seen, folder, recipe, seed=seed)
     python = given.python if side == "script" else sys.executable
     told = lora_race.watched(python, command, folder.with_suffix(".json"), keep)
     files = [folder.with_suffix(f".{step:05}.safetensors") for step in keep]
@@ -158,7 +159,8 @@ def seconds_to(told: Mapping[str, Any], loss: float) -> float | None:
     return None
 
 
-# What our recipe takes that the script cannot be asked for; each lever is also taken away alone.
+# What our recipe takes otherwise; each is also taken away alone. The first and the last the script
+# cannot be asked for, the others it could.
 LEVERS: Mapping[str, Mapping[str, Any]] = {
     "every layer adapted": {"targets": EVERYWHERE},
     "rate falls": {"schedule": "cosine", "final_rate": 0.05, "warmup_steps": 5},
@@ -170,7 +172,7 @@ LEVERS: Mapping[str, Mapping[str, Any]] = {
 def report(given: argparse.Namespace) -> dict[str, Any]:
     """The sweep of both sides, the time to the script's best loss, and the levers."""
     where = given.work / "quality" / given.name
-    seen, unseen = halves(pictures_in(given.pictures), where)
+    _, unseen = halves(pictures_in(given.pictures), where)
     court = Court(given.base.absolute(), unseen)
     whole = {name: value for lever in LEVERS.values() for name, value in lever.items()}
     variants: dict[str, Recipe] = {f"script {rate:g}": ours(learning_rate=rate) for rate in RATES}
@@ -180,12 +182,10 @@ def report(given: argparse.Namespace) -> dict[str, Any]:
         variants[f"ours {given.rate:g} without: {name}"] = ours(learning_rate=given.rate, **rest)
     told: dict[str, list[dict[str, Any]]] = {}
     for seed in range(lora_race.SEED, lora_race.SEED + given.seeds):
-        lora_race.SEED = seed
         for name, some in variants.items():
             if given.only and not any(part in name for part in given.only):
                 continue
-            side = name.split()[0]
-            told.setdefault(name, []).append(curve(side, some, given, court, seen))
+            told.setdefault(name, []).append(curve(name, some, seed, given, court))
             print(name, seed, told[name][-1], file=sys.stderr, flush=True)
     return summary(told)
 

@@ -148,7 +148,7 @@ def make_pictures(shape: Shape, folder: Path) -> Path:
 
 
 def script_command(
-    script: Path, base: Path, pictures: Path, out: Path, recipe: Recipe
+    script: Path, base: Path, pictures: Path, out: Path, recipe: Recipe, *, seed: int = SEED
 ) -> list[str]:
     """The script with our recipe's batch, steps, rank and rate; its other defaults stay."""
     told = {
@@ -162,13 +162,15 @@ def script_command(
         "checkpointing_steps": recipe.steps + 1,
         "learning_rate": recipe.learning_rate,
         "rank": recipe.rank,
-        "seed": SEED,
+        "seed": seed,
         "mixed_precision": {"fp32": "no", "bf16": "bf16"}[recipe.precision],
     }
     return [str(script), *(f"--{key}={value}" for key, value in told.items()), "--center_crop"]
 
 
-def our_command(base: Path, pictures: Path, out: Path, recipe: Recipe) -> list[str]:
+def our_command(
+    base: Path, pictures: Path, out: Path, recipe: Recipe, *, seed: int = SEED
+) -> list[str]:
     """`python -m picdeed.diffusion.train FOLDER` with a plan written for these pictures."""
     rows = [json.loads(line) for line in (pictures / "metadata.jsonl").read_text().splitlines()]
     members = []
@@ -182,7 +184,7 @@ def our_command(base: Path, pictures: Path, out: Path, recipe: Recipe) -> list[s
         base=str(base),
         base_sha256=check_base(base).sha256,
         recipe=recipe,
-        seed=SEED,
+        seed=seed,
         threads=1,
         members=tuple(members),
         snapshot="snp_0",

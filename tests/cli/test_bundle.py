@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bundled_runs import BASE, World, here, make_world, never
+from called import called
 
-from picdeed.cli import main
 from picdeed.flow.away import train_away
 from picdeed.jobs import launch
 
@@ -40,15 +38,7 @@ def run(world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixt
 
     def run(*arguments: str, home: bool = False, text: bool = False) -> tuple[int, Any]:
         where = ("--registry", str(world.registry)) if home else ()
-        more = () if text else ("--json",)
-        monkeypatch.setattr(sys, "argv", ["picdeed", *arguments, *where, *more])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told, errors = capfd.readouterr()
-        assert "Traceback" not in errors, errors
-        code = int(ended.value.code or 0)
-        return code, " ".join((told + errors).split()) if text else json.loads(told)
+        return called(monkeypatch, capfd, *arguments, *where, text=text)
 
     return run
 

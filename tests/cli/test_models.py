@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from called import called
 from one_file import one_file
 
-from picdeed.cli import main
 from picdeed.core.ids import sha256_file
 from picdeed.core.resources import bundled
 from picdeed.testing import tiny_model, tiny_registry
@@ -46,15 +46,7 @@ def run(place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixtu
 
     def run(*arguments: str, text: bool = False) -> tuple[int, Any]:
         """Exit code and the one JSON document, or what a person reads."""
-        monkeypatch.setattr(sys, "argv", ["picdeed", *arguments, *(() if text else ("--json",))])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told, errors = capfd.readouterr()
-        assert "Traceback" not in errors, errors
-        if text:
-            return int(ended.value.code or 0), " ".join((told + errors).split())
-        return int(ended.value.code or 0), json.loads(told)
+        return called(monkeypatch, capfd, *arguments, text=text)
 
     return run
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from called import called
 from replayable import Ran, copied, folder_of, here, make_ran, never
 
-from picdeed.cli import main
 from picdeed.cli.look import say_replayed
 from picdeed.flow import pipeline
 from picdeed.flow.grounds import Ground
@@ -53,14 +52,7 @@ def call(
     monkeypatch.setattr(launch, "foreground", here)
 
     def call(*arguments: str) -> tuple[int, Any]:
-        more = ("--registry", "registry", "--json")
-        monkeypatch.setattr(sys, "argv", ["picdeed", "runs", "replay", *arguments, *more])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told, errors = capfd.readouterr()
-        assert "Traceback" not in errors, errors
-        return int(ended.value.code or 0), json.loads(told)
+        return called(monkeypatch, capfd, "runs", "replay", *arguments, "--registry", "registry")
 
     return call
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from called import called
 from replayable import Ran, copied, here, make_ran, never
 
-from picdeed.cli import main
 from picdeed.flow import pipeline
 from picdeed.flow.claims import Saying
 from picdeed.flow.grounds import Ground
@@ -55,15 +54,7 @@ def call(
     monkeypatch.setattr(launch, "foreground", never)
 
     def call(*arguments: str, text: bool = False) -> tuple[int, Any]:
-        more = ("--registry", "registry", *(() if text else ("--json",)))
-        monkeypatch.setattr(sys, "argv", ["picdeed", *arguments, *more])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told, errors = capfd.readouterr()
-        assert "Traceback" not in errors, errors
-        code = int(ended.value.code or 0)
-        return code, " ".join((told + errors).split()) if text else json.loads(told)
+        return called(monkeypatch, capfd, *arguments, "--registry", "registry", text=text)
 
     return call
 

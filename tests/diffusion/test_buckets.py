@@ -6,8 +6,10 @@ import pytest
 from PIL import Image
 
 from picdeed.diffusion.cache import latent_moments
+from picdeed.diffusion.estimate import estimate
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.plan import read_plan
+from picdeed.diffusion.ready import slots_losses
 from picdeed.diffusion.runfolder import read_json, read_log
 from picdeed.diffusion.train import train
 from picdeed.testing import tiny_picture
@@ -25,11 +27,9 @@ def mixed(save_picture):
 
 
 @pytest.fixture
-def a_mixed_run(tiny_base, tmp_path, mixed):
-    from tests.diffusion.conftest import plan_for
-
+def a_mixed_run(tiny_base, tmp_path, mixed, make_plan):
     def make(name, **knobs):
-        plan_for(tiny_base, mixed, **knobs).write(tmp_path / name)
+        make_plan(tiny_base, mixed, **knobs).write(tmp_path / name)
         return tmp_path / name
 
     return make
@@ -86,3 +86,18 @@ def test_latents_in_boxes_and_in_squares_are_kept_apart(tiny_base, mixed, tmp_pa
     for name, moments in both[0].items():
         assert (moments == both[2][name]).all()
     assert len({one.shape for one in both[0].values()}) >= 3
+
+
+def test_an_estimate_computes_equal_shapes_at_once(a_mixed_run, monkeypatch):
+    """Else two pictures of a batch would be measured as if they were one."""
+    calls = []
+
+    def losses(objective, ready, precision, slots):
+        calls.append([ready.shape(slot) for slot in slots])
+        return slots_losses(objective, ready, precision, slots)
+
+    monkeypatch.setattr("picdeed.diffusion.probe.slots_losses", losses)
+    folder = a_mixed_run("asked", buckets=True, mask_alpha=True, steps=2, batch=3, eval_share=0)
+    assert estimate(folder).at_once == 3
+    assert {len(shapes) for shapes in calls} == {1, 2, 3}
+    assert all(len(set(shapes)) == 1 for shapes in calls)

@@ -4,16 +4,24 @@ import json
 
 import pytest
 import torch
+from adapted import PAPERS, output
 from diffusers import StableDiffusionPipeline
 
 from picdeed.core.errors import UsageError
-from picdeed.diffusion.lora import attach_recipe, load_adapter, put_on, save_adapter, weights
+from picdeed.diffusion.adapterkeys import kohya_tensors, layers_of
+from picdeed.diffusion.lora import (
+    ADAPTER,
+    attach_recipe,
+    load_adapter,
+    put_on,
+    save_adapter,
+    weights,
+)
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.recipe import Recipe
 from picdeed.diffusion.runfolder import read_json
 from picdeed.diffusion.tensors import safetensors_bytes
 from picdeed.diffusion.train import train
-from tests.diffusion.test_lora import PAPERS, output
 
 TARGETS = ("to_q", "to_v", "conv1")
 KINDS = {
@@ -126,3 +134,24 @@ def test_a_run_learns_with_every_knob_at_once(a_run):
     train(folder)
     assert read_json(folder / "result.json")["micro_batch"] == 2
     assert any("magnitude" in name for name in load_adapter(folder / "adapter.safetensors").tensors)
+
+
+@pytest.mark.parametrize("kind", ["rslora", "ranks"])
+def test_kohya_s_names_keep_every_layer_s_strength(moved, kind, tmp_path):
+    save_adapter(tmp_path / "a.safetensors", moved, recipe_of(kind), PAPERS)
+    read = load_adapter(tmp_path / "a.safetensors")
+    layers = layers_of(read.tensors, read.metadata)
+    wanted = {name: module.scaling[ADAPTER] for name, module in moved.named_modules()
+              if ADAPTER in getattr(module, "scaling", {})}  # fmt: skip
+    again = layers_of(kohya_tensors(layers), {})
+    assert {name: layer.alpha / layer.rank for name, layer in again.items()} == pytest.approx(
+        wanted
+    )
+
+
+@pytest.mark.parametrize("kind", ["dora"])
+def test_a_dora_has_no_other_names_and_is_refused(moved, kind, tmp_path):
+    save_adapter(tmp_path / "a.safetensors", moved, recipe_of(kind), PAPERS)
+    read = load_adapter(tmp_path / "a.safetensors")
+    with pytest.raises(UsageError, match="lora_magnitude_vector"):
+        layers_of(read.tensors, read.metadata)

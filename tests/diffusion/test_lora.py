@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from adapted import PAPERS, output
 from diffusers import StableDiffusionPipeline
 from safetensors.torch import load_file
 
 from picdeed.core.errors import UsageError
 from picdeed.diffusion.lora import (
     ADAPTER,
-    Papers,
     adapter_id,
     attach_recipe,
     load_adapter,
@@ -24,25 +24,6 @@ from picdeed.diffusion.recipe import ATTENTION, CONVOLUTIONS, Recipe
 from picdeed.diffusion.tensors import safetensors_bytes
 
 RECIPE = Recipe(rank=3, alpha=6.0, targets=ATTENTION + CONVOLUTIONS)
-PAPERS = Papers(
-    base="tiny",
-    base_sha256="d" * 64,
-    snapshot="snp_1",
-    snapshot_root="1f",
-    run="run_1",
-    decision="dec_1",
-    licenses={"MIT": 3, "CC0-1.0": 9},
-    recipe_sha256="e" * 64,
-    notices_sha256="a" * 64,
-)
-
-
-def output(unet):
-    generator = torch.Generator().manual_seed(5)
-    latent = torch.randn(2, 4, 8, 8, generator=generator)
-    prompt = torch.randn(2, 16, 16, generator=generator)
-    with torch.no_grad():
-        return unet(latent, torch.tensor([10, 900]), encoder_hidden_states=prompt).sample
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from picdeed.diffusion.ready import prepare, slots_losses
 from picdeed.diffusion.recipe import Precision
 from picdeed.diffusion.train import train
 from picdeed.testing import tiny_picture
-from tests.diffusion.conftest import plan_for
 
 
 @pytest.fixture
@@ -66,35 +65,39 @@ def test_a_masked_loss_is_the_mean_where_the_mask_is(tiny_base):
     assert nothing.tolist() == [0, 0]
 
 
-def test_what_lies_outside_the_mask_teaches_nothing(tiny_base, stickers, tmp_path):
-    plan = plan_for(tiny_base, stickers, mask_alpha=True, flip=True)
+def test_a_slot_s_mask_is_mirrored_with_its_picture(tiny_base, stickers, make_plan, tmp_path):
+    plan = make_plan(tiny_base, stickers, mask_alpha=True, flip=True)
     ready = prepare(tmp_path, plan)
     objective = Objective(ready.base)
     name = next(one.picture for one in plan.members if one.picture != stickers[-1].picture)
-    for flip in (False, True):
+    left = torch.zeros(1, 1, 8, 8)
+    left[..., :4] = 1
+    for flip, where in ((False, left), (True, left.flip(-1))):
         slot = Slot(name, flip, drop_caption=False, timestep=500, noise_seed=3)
+        mean, deviation = ready.moments[name][int(flip)]
+        generator = torch.Generator().manual_seed(3)
+        latent = mean + deviation * torch.randn(mean.shape, generator=generator)
+        noise = torch.randn(mean.shape, generator=generator)
+        prompt = {key: one[None] for key, one in ready.prompts[name].items()}
+        given = (latent[None], noise[None], torch.tensor([500]), prompt)
         with torch.no_grad():
-            masked = slots_losses(objective, ready, Precision.FP32, [slot])
-            assert ready.masks is not None
-            shown = ready.masks[name].flip(-1) if flip else ready.masks[name]
-            bare = slots_losses(
-                objective, ready.__class__(ready.base, ready.moments, ready.prompts,
-                                           ready.wordless), Precision.FP32, [slot]
-            )  # fmt: skip
-        assert shown.mean() == 0.5
-        assert masked.item() != bare.item()
+            said = slots_losses(objective, ready, Precision.FP32, [slot])
+            assert torch.allclose(said, objective.losses(*given, where))
+            assert not torch.allclose(said, objective.losses(*given, 1 - where), rtol=1e-3)
 
 
-def test_a_run_learns_with_masks(tiny_base, stickers, tmp_path):
+def test_a_run_learns_with_masks(tiny_base, stickers, make_plan, tmp_path):
     for name, knobs in (("masked", {"mask_alpha": True}), ("whole", {})):
-        plan_for(tiny_base, stickers, steps=3, **knobs).write(tmp_path / name)
+        make_plan(tiny_base, stickers, steps=3, **knobs).write(tmp_path / name)
     ids = [train(tmp_path / name)["adapter_id"] for name in ("masked", "whole")]
     assert ids[0] != ids[1]
 
 
-def test_pictures_without_transparency_learn_the_same_with_masks(tiny_base, ink, tmp_path):
+def test_pictures_without_transparency_learn_the_same_with_masks(
+    tiny_base, ink, make_plan, tmp_path
+):
     for name, knobs in (("masked", {"mask_alpha": True}), ("whole", {})):
-        plan_for(tiny_base, ink, steps=3, **knobs).write(tmp_path / name)
+        make_plan(tiny_base, ink, steps=3, **knobs).write(tmp_path / name)
     losses = [train(tmp_path / name)["loss"]["adapter"] for name in ("masked", "whole")]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import pytest
 
-from picdeed.core.errors import MissingPart, RunFailed, UsageError
+from picdeed.core.errors import MissingPart, RunFailed
 from picdeed.core.resources import bundled
 from picdeed.diffusion.models import check_base
 from picdeed.diffusion.plan import NOTICES
@@ -108,9 +108,9 @@ def test_its_papers_stay_when_its_folder_is_gone(lived: Registry, lived_once: Li
                 launch.foreground,
             )  # fmt: skip
         assert told.value.hint.startswith("picdeed models add FOLDER")
-        with pytest.raises(UsageError, match="no base in") as drawn:
+        with pytest.raises(MissingPart, match="no longer lies in") as drawn:
             pipeline.publish(lived, "my-style", pipeline.Wish("a moon", steps=1))
-        assert "picdeed models add FOLDER" in drawn.value.hint
+        assert drawn.value.hint.startswith("picdeed models add FOLDER")
     finally:
         hidden.rename(folder)
     assert notices(lived, pipeline.rules(), lived_once.run).text == before

@@ -31,11 +31,11 @@ def bundle_command(
     to: Annotated[Path | None, typer.Option(metavar="PATH", help="A file or folder.")] = None,
 ) -> None:
     """Pack a run into one signed file, to be trained where no registry is."""
-    from picdeed.diffusion.recipe import default_preset, load_recipe
     from picdeed.flow.elsewhere import bundle_run
+    from picdeed.flow.recipes import recipe_for
 
     opened = call.open()
-    recipe = load_recipe(preset or default_preset(base), set_ or [])
+    recipe = recipe_for(opened, base, preset, set_ or [])
     with call.progress() as progress:
         done = bundle_run(
             opened, snapshot, base, recipe, decision, seed=seed, to=to, progress=progress

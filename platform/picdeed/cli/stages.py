@@ -12,6 +12,7 @@ from picdeed.cli.against import AgainstList
 from picdeed.cli.app import FLOW, Call, command, existing
 from picdeed.cli.bundle import is_bundle, train_bundle
 from picdeed.cli.dedup import EmbeddingFolder, EmbeddingThreshold, find_copies
+from picdeed.cli.estimate import EstimateOnly, PricePerHour, estimate_run, require_estimate
 from picdeed.cli.evidence import say_evidence
 from picdeed.cli.gated import show_gate
 from picdeed.cli.show import plain, print_document, say, table
@@ -262,25 +263,37 @@ def train(
     without: WithoutRevocation = None,
     run: OfRun = None,
     dry_run: DryRun = False,
+    estimate: EstimateOnly = False,
+    price_per_hour: PricePerHour = None,
 ) -> None:
     """Gate, then fine-tune a style adapter on a snapshot; or train what a bundle plans."""
-    from picdeed.diffusion.recipe import default_preset, load_recipe
     from picdeed.flow import pipeline
+    from picdeed.flow.recipes import recipe_for
     from picdeed.jobs import launch
 
+    if not estimate:
+        require_estimate(price_per_hour)
     fixed: dict[str, Any] = {"--use": use, "--decision": decision, "--preset": preset}
     fixed |= {"--set": set_, "--seed": seed, "--again": again}
     if without is not None or run is not None or dry_run:
-        fixed |= {"SNAPSHOT": snapshot, "--base": base, "--to": to}
+        fixed |= {"SNAPSHOT": snapshot, "--base": base, "--to": to, "--estimate": estimate}
         train_without(call, without, run, fixed, dry_run=dry_run, detach=detach)
         return
     if snapshot is not None and is_bundle(snapshot):
-        train_bundle(call, snapshot, base, to, {**fixed, "--detach": detach})
+        train_bundle(
+            call, snapshot, base, to, {**fixed, "--detach": detach, "--estimate": estimate}
+        )
         return
     if snapshot is None or base is None or to is not None:
         raise UsageError("A snapshot is trained with --base BASE and without --to.")
     opened = call.open()
-    recipe = load_recipe(preset or default_preset(base), set_ or [])
+    recipe = recipe_for(opened, base, preset, set_ or [])
+    asked: dict[str, Any] = {"uses": _uses(use or "train"), "decision": decision, "seed": seed or 0}
+    if estimate:
+        only = {"--detach": detach, "--again": again}
+        asked["price_per_hour"] = price_per_hour
+        estimate_run(call, opened, snapshot, base, recipe, only, **asked)
+        return
     with call.progress() as progress:
         done = pipeline.fine_tune(
             opened,
@@ -288,9 +301,7 @@ def train(
             base,
             recipe,
             None if detach else launch.foreground,
-            uses=_uses(use or "train"),
-            decision=decision,
-            seed=seed or 0,
+            **asked,
             again=again,
             progress=progress,
         )
@@ -341,7 +352,9 @@ def generate(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     steps: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     guidance: Annotated[float, typer.Option(min=0.0, max=100.0)] = 2.5,
-    sampler: str = "ddim",
+    sampler: Annotated[
+        str | None, typer.Option(help="Without it the one that suits the base.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR")] = None,
 ) -> None:
     """Draw pictures, sign them, read them back, release them."""

@@ -123,7 +123,7 @@ def kohya_tensors(layers: Layers, network: str = UNET) -> Tensors:
         raise UsageError(
             "kohya's format names the layers of a UNet; this adapter is a transformer's. Nothing "
             "was written.",
-            hint="diffusers and what is built on it read it as it is: --as peft.",
+            hint="diffusers and what is built on it read it as it is: picdeed export peft ADAPTER.",
         )
     named: Tensors = {}
     for layer, held in layers.items():

@@ -59,10 +59,8 @@ def latent_moments(
     one at a time, so that a latent does not depend on its neighbours.
     """
     fitting = fitting_of(base, buckets=buckets)
-    fit = FITTING + fitting.name
-    ours = _common(base) | {"vae": base.facts.parts["vae"], "fit": fit, "flip": flip}
-    keys = {t.picture: hash_json(ours | {"picture": t.picture}) for t in trainees}
-    paths = {name: latents_of(folder, name) / f"{key}.safetensors" for name, key in keys.items()}
+    names = [trainee.picture for trainee in trainees]
+    paths = moments_at(base, names, folder, flip=flip, buckets=buckets)
     found = {name: _read(path).get("moments") for name, path in paths.items()}
     missing = [trainee for trainee in trainees if found[trainee.picture] is None]
     for name, picture in pictures_of(dataset_of(missing), fitting):
@@ -71,6 +69,16 @@ def latent_moments(
         _write(paths[name], {"moments": moments})
         found[name] = moments
     return {name: moments for name, moments in found.items() if moments is not None}
+
+
+def moments_at(
+    base: Base, pictures: Iterable[str], folder: Path, *, flip: bool, buckets: bool
+) -> dict[str, Path]:
+    """Per picture (an id) the file that keeps its moments, or would."""
+    fit = FITTING + fitting_of(base, buckets=buckets).name
+    ours = _common(base) | {"vae": base.facts.parts["vae"], "fit": fit, "flip": flip}
+    keys = {picture: hash_json(ours | {"picture": picture}) for picture in pictures}
+    return {name: latents_of(folder, name) / f"{key}.safetensors" for name, key in keys.items()}
 
 
 def loss_masks(
@@ -88,17 +96,22 @@ def loss_masks(
 
 def prompt_embeddings(base: Base, captions: Iterable[str], folder: Path) -> dict[str, Prompt]:
     """Per caption what the network reads instead of it, see `embed`."""
-    readers = {part: own for part, own in base.facts.parts.items() if _reads(part)}
-    common = _common(base) | {"family": base.family.name, "readers": readers}
     made: dict[str, Prompt] = {}
-    for caption in sorted(set(captions)):
-        path = embeddings_of(folder) / f"{hash_json(common | {'caption': caption})}.safetensors"
+    for caption, path in embeddings_at(base, captions, folder).items():
         prompt: Prompt = _read(path)
         if not prompt:
             prompt = embed(base, caption)
             _write(path, dict(prompt))
         made[caption] = prompt
     return made
+
+
+def embeddings_at(base: Base, captions: Iterable[str], folder: Path) -> dict[str, Path]:
+    """Per caption, sorted, the file that keeps its embedding, or would."""
+    readers = {part: own for part, own in base.facts.parts.items() if _reads(part)}
+    common = _common(base) | {"family": base.family.name, "readers": readers}
+    keys = {caption: hash_json(common | {"caption": caption}) for caption in sorted(set(captions))}
+    return {one: embeddings_of(folder) / f"{key}.safetensors" for one, key in keys.items()}
 
 
 def frames(

@@ -36,11 +36,6 @@ class Crew:
     rank: int = 0
     count: int = 1
 
-    @property
-    def leads(self) -> bool:
-        """Whether this process writes the run's files."""
-        return self.rank == 0
-
     def share(self, slots: Sequence[Slot]) -> Sequence[Slot]:
         """This process's slots of a step; together they are all."""
         return slots[self.rank :: self.count]

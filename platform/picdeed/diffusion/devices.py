@@ -27,6 +27,11 @@ def pick_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def devices_like(device: torch.device) -> int:
+    """How many memories a run's processes may be spread over: one a GPU, or the machine's."""
+    return torch.cuda.device_count() if device.type == "cuda" else 1
+
+
 def threads_for(parameters: int) -> int:
     """Threads for a model of so many weights: `PICDEED_THREADS`, else 1 for a small model, else
     the CPU cores this process may use, at most 8.

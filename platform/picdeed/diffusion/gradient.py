@@ -41,7 +41,7 @@ def descend(
         try:
             return _in_parts(_parts(slots, shape, most), losses, whole), most
         except (RuntimeError, MemoryError) as error:
-            if not _no_room(error):
+            if not no_room(error):
                 raise
             if most == 1:
                 raise RunFailed(
@@ -80,7 +80,8 @@ def _in_parts(parts: Iterable[Sequence[Slot]], losses: Losses, whole: int) -> fl
     return total
 
 
-def _no_room(error: BaseException) -> bool:
+def no_room(error: BaseException) -> bool:
+    """Whether an error says that memory ran out; torch has no class of its own for it on a CPU."""
     said = str(error).lower()
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
         text in said for text in _NO_ROOM

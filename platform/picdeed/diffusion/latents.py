@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 REPLAYS = "replay"
-"""In a registry's cache: the run folders of replays, each with a cache of its own. They are removed
-when a replay ends; one that was killed leaves them until the next."""
+"""In a registry's cache: the run folders of replays, each with a cache of its own, and those of
+estimates. They are removed at the end; a killed one leaves its own until the next."""
 
 
 def latents_of(folder: Path, picture: str) -> Path:

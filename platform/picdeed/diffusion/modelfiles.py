@@ -13,7 +13,7 @@ from typing import Any
 from huggingface_hub.errors import StrictDataclassError
 
 from picdeed.core.errors import UsageError
-from picdeed.diffusion.tensors import Tensors, read_safetensors
+from picdeed.diffusion.tensors import Tensors, read_safetensors, shapes_in
 
 _CODE = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".py", ".so"})
 
@@ -62,15 +62,29 @@ def part_tensors(folder: Path, stem: str, what: str) -> Tensors:
 
     Raises UsageError naming the file that is missing, broken, outside the folder or not finite.
     """
+    tensors: Tensors = {}
+    for path in _weight_files(folder, stem, what):
+        tensors.update(read_safetensors(path)[0])
+    return tensors
+
+
+def part_shapes(folder: Path, stem: str, what: str) -> dict[str, tuple[int, ...]]:
+    """The shapes of what `part_tensors` would give, without reading a weight; raises like it."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for path in _weight_files(folder, stem, what):
+        shapes.update(shapes_in(path))
+    return shapes
+
+
+def _weight_files(folder: Path, stem: str, what: str) -> list[Path]:
     index = folder / f"{stem}.safetensors.index.json"
     if not index.exists():
-        return read_safetensors(folder / f"{stem}.safetensors")[0]
+        return [folder / f"{stem}.safetensors"]
     listed = read_json(index, what).get("weight_map", {})
     if not isinstance(listed, dict) or not all(isinstance(one, str) for one in listed.values()):
         raise UsageError(f"{index} names no files.")
-    tensors: Tensors = {}
-    for name in sorted(set(listed.values())):
+    names = sorted(set(listed.values()))
+    for name in names:
         if Path(name).name != name:
             raise UsageError(f"{index} points outside its folder: {name}.")
-        tensors.update(read_safetensors(folder / name)[0])
-    return tensors
+    return [folder / name for name in names]

@@ -18,7 +18,7 @@ from picdeed.diffusion.muon import Muon
 from picdeed.diffusion.recipe import Optimizer, Recipe
 from picdeed.diffusion.tensors import Tensors
 
-# The package, its class, and how it is installed.
+# The package, which is also what pip installs, and its class.
 _ELSEWHERE: Mapping[Optimizer, tuple[str, str]] = {
     Optimizer.PRODIGY: ("prodigyopt", "Prodigy"),
     Optimizer.SCHEDULE_FREE: ("schedulefree", "AdamWScheduleFree"),
@@ -54,6 +54,12 @@ def _alone(recipe: Recipe, named: Named) -> torch.optim.Optimizer:
             kind = _library(recipe.optimizer)
             made: torch.optim.Optimizer = kind(groups, lr=rate, betas=betas, weight_decay=decay)
             return made
+
+
+def require_library(recipe: Recipe) -> None:
+    """Raise UsageError naming the library that the recipe's optimiser needs and that is missing."""
+    if recipe.optimizer in _ELSEWHERE:
+        _library(recipe.optimizer)
 
 
 def settled(optimizer: torch.optim.Optimizer, *, training: bool) -> None:
@@ -137,8 +143,11 @@ class Averaged(torch.optim.Optimizer):
     def state_dict(self) -> dict[str, Any]:
         """That of the optimiser inside, with `average` beside each weight's own."""
         whole = self._inner.state_dict()
+        # Copies: torch hands out what the optimiser itself remembers.
+        states = {index: dict(own) for index, own in whole["state"].items()}
         for index, mean in enumerate(self._away):
-            whole["state"].setdefault(index, {})["average"] = mean
+            states.setdefault(index, {})["average"] = mean
+        whole["state"] = states
         whole["param_groups"][0]["averaged"] = self._count
         return whole
 

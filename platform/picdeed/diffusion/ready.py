@@ -43,7 +43,7 @@ class Ready:
         return self.moments[slot.picture].shape
 
     def sizes(self) -> dict[str, int]:
-        """How many pictures are shown at which size, as `128x96` (width first)."""
+        """How many pictures, held out ones too, have which size, as `128x96` (width first)."""
         factor = 2 ** (len(self.base.vae.config.block_out_channels) - 1)
         found = Counter(one.shape[-2:] for one in self.moments.values())
         return {f"{wide * factor}x{high * factor}": n for (high, wide), n in sorted(found.items())}
@@ -57,19 +57,27 @@ def prepare(folder: Path, plan: RunPlan) -> Ready:
     """
     base = load_base(Path(plan.base), expect=plan.base_sha256)
     base.family.require_targets(plan.recipe.targets, base.facts.name)
-    cache = Path(plan.cache) if plan.cache else folder / "cache"
-    everyone = (*plan.members, *plan.held_out)
+    return made_ready(base, plan, (*plan.members, *plan.held_out), cache_of(folder, plan))
+
+
+def made_ready(base: Base, plan: RunPlan, trainees: Sequence[Trainee], cache: Path) -> Ready:
+    """What these pictures of a plan need before its first step; what is cached stays."""
     buckets = plan.recipe.buckets
-    moments = latent_moments(base, everyone, cache, flip=plan.recipe.flip, buckets=buckets)
-    captions = {trainee.picture: caption_of(trainee, plan.recipe) for trainee in everyone}
+    moments = latent_moments(base, trainees, cache, flip=plan.recipe.flip, buckets=buckets)
+    captions = {trainee.picture: caption_of(trainee, plan.recipe) for trainee in trainees}
     words = prompt_embeddings(base, {"", *captions.values()}, cache)
-    seen = frames(base, everyone, cache, buckets=buckets)
+    seen = frames(base, trainees, cache, buckets=buckets)
     prompts = {name: {**words[caption], **seen[name]} for name, caption in captions.items()}
     wordless = {name: {**words[""], **seen[name]} for name in captions}
     masks = None
     if plan.recipe.mask_alpha:
-        masks = loss_masks(base, plan.members, moments, buckets=buckets)
+        masks = loss_masks(base, trainees, moments, buckets=buckets)
     return Ready(base, moments, prompts, wordless, masks)
+
+
+def cache_of(folder: Path, plan: RunPlan) -> Path:
+    """Where a plan keeps what is computed once."""
+    return Path(plan.cache) if plan.cache else folder / "cache"
 
 
 def slots_losses(

@@ -79,13 +79,15 @@ def drawn_for(plan: RunPlan, base: Base) -> list[Image.Image]:
     return list(_drawn(base, asked_for(plan)).values())
 
 
-def draw_quickly(base: Base, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image]:
+def draw_quickly(
+    base: Base, prompts: Sequence[str], seeds: Sequence[int], *, steps: int = STEPS
+) -> list[Image.Image]:
     """A picture each, in few steps, by whichever sampler suits the base."""
     from picdeed.diffusion.sample import draw
 
     known = base.family.samplers(base.facts.prediction)
     sampler = Sampler.DPM if Sampler.DPM in known else next(iter(known))
-    return draw(base, prompts, seeds, steps=STEPS, guidance=GUIDANCE, sampler=sampler)
+    return draw(base, prompts, seeds, steps=steps, guidance=GUIDANCE, sampler=sampler)
 
 
 def _drawn(base: Base, prompts: Sequence[str]) -> dict[int, Image.Image]:

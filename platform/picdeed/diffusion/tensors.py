@@ -62,6 +62,18 @@ def read_safetensors(path: Path) -> tuple[Tensors, dict[str, str]]:
     return tensors, metadata
 
 
+def shapes_in(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor of a safetensors file, from its header: no weight is read.
+
+    Raises UsageError naming the file like `read_safetensors`.
+    """
+    try:
+        with safe_open(path, framework="pt") as stream:
+            return {name: tuple(stream.get_slice(name).get_shape()) for name in stream.keys()}  # noqa: SIM118 - not a dict
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"{path} cannot be read as safetensors: {error}.") from error
+
+
 def _bytes(tensor: torch.Tensor) -> bytes:
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     # numpy knows no bfloat16 and no fp8: their bytes are taken, not their values

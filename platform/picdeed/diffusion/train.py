@@ -23,17 +23,19 @@ from picdeed.core.ids import hash_json
 from picdeed.diffusion import checkpoint, evidence, optimisers
 from picdeed.diffusion.checkpoint import Position
 from picdeed.diffusion.crew import Crew, joined, led
-from picdeed.diffusion.devices import repeatable
+from picdeed.diffusion.devices import devices_like, pick_device, repeatable
 from picdeed.diffusion.draws import Slot, exposures, slots_of
 from picdeed.diffusion.environment import environment
 from picdeed.diffusion.findings import findings
 from picdeed.diffusion.gradient import descend
 from picdeed.diffusion.lora import Papers, attach_recipe, load_adapter, save_adapter, trained
+from picdeed.diffusion.memory import there_is
 from picdeed.diffusion.models import Base
 from picdeed.diffusion.objective import Objective
 from picdeed.diffusion.plan import RunPlan, read_plan
 from picdeed.diffusion.ready import Ready, prepare, slots_losses
 from picdeed.diffusion.record import Record, Silence
+from picdeed.diffusion.room import require_room
 from picdeed.diffusion.runfolder import (
     Heartbeat,
     Log,
@@ -91,6 +93,9 @@ def finished(folder: Path) -> dict[str, Any] | None:
 
 def _run(folder: Path, plan: RunPlan, heart: Heartbeat) -> dict[str, Any]:
     started = time.monotonic()
+    optimisers.require_library(plan.recipe)  # before the caches are filled for it
+    device = pick_device()
+    require_room(plan, there_is(device, swap=True), devices_like(device))
     ready = prepare(folder, plan)
     with led(folder, plan.recipe.processes) as crew:
         crew.together()

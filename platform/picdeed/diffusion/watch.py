@@ -86,6 +86,16 @@ def scheduled(plan: RunPlan) -> Schedule:
     return Schedule(every, looks)
 
 
+def require_somebody(plan: RunPlan) -> None:
+    """Raise RunFailed where the best checkpoint is asked for and there is nobody to ask."""
+    recipe = plan.recipe
+    if recipe.keep is Keep.BEST and recipe.steps and not scheduled(plan).looks:
+        raise RunFailed(
+            f"keep = 'best' asks the held-out pictures. {plan.why_nobody()} Nothing was trained.",
+            hint="Train with --set keep=last.",
+        )
+
+
 class Watch:
     """Whoever looks at a run between its steps. `step` is how far the run was when it began."""
 
@@ -102,12 +112,7 @@ class Watch:
         self._folder, self._plan, self._base = folder, plan, base
         self._moments, self._prompts = moments, prompts
         self._schedule = scheduled(plan)
-        if plan.recipe.keep is Keep.BEST and plan.recipe.steps and not self._schedule.looks:
-            raise RunFailed(
-                f"keep = 'best' asks the held-out pictures. {plan.why_nobody()} Nothing was "
-                "trained.",
-                hint="Train with --set keep=last.",
-            )
+        require_somebody(plan)
         self._at = levels(base, plan.recipe.eval_timesteps)
         # What a killed process logged from here on is measured again.
         known = curve_of(row for row in read_log(folder) if row.get("step", 0) < step)

@@ -6,14 +6,15 @@ A held picture lies unsigned inside the registry only. `credential` signs and re
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from picdeed.core.errors import Denied, UsageError
 from picdeed.core.events import Event, Progress, silent
 from picdeed.core.ids import sha256
-from picdeed.flow.basefiles import folder_of
+from picdeed.diffusion.suited import suited_sampler
+from picdeed.flow.basefiles import folder_of, require_folder
 from picdeed.registry import ledger, outputs, revocations, runs, subjects
 from picdeed.registry.bases import Base
 from picdeed.registry.outputs import Output
@@ -26,14 +27,14 @@ MOST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What to draw; `adapter` None is the base alone. Seeds are seed, seed + 1, ..."""
+    """What to draw; seeds are seed, seed + 1, ... Without a sampler the one that suits the base."""
 
     prompt: str
     n: int = 1
     seed: int = 0
     steps: int = 20
     guidance: float = 2.5
-    sampler: str = "ddim"
+    sampler: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ def generate(
     with registry.read() as session:
         adapter, base = _resolve(session, subject)
         require_good(session, adapter, base)
+        sampler = wish.sampler or str(suited_sampler(require_folder(registry, base)))
+        wish = replace(wish, sampler=sampler)
         recipes = [_recipe(base, adapter, wish, wish.seed + i) for i in range(wish.n)]
         before = [outputs.with_recipe(session, recipe) for recipe in recipes]
     todo = [recipe for recipe, known in zip(recipes, before, strict=True) if known is None]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from picdeed.core.errors import MissingPart
 from picdeed.core.events import Progress, silent
 from picdeed.core.resources import bundled
-from picdeed.diffusion.samplers import parse_sampler
+from picdeed.diffusion.samplers import Sampler, parse_sampler
 from picdeed.flow.basefiles import folder_of
 from picdeed.flow.generate import Wish, require_base
 from picdeed.flow.init import EMBEDDED
@@ -249,7 +249,7 @@ def _how(wish: Wish) -> dict[str, Any]:
     return {
         "steps": wish.steps,
         "guidance": wish.guidance,
-        "sampler": parse_sampler(wish.sampler),
+        "sampler": parse_sampler(wish.sampler or Sampler.DDIM),
     }
 
 

@@ -234,7 +234,25 @@ def fine_tune(
     again: bool = False,
     progress: Progress = silent,
 ) -> Trained:
-    """gate + train; `launch` None only prepares the run. Raises Denied or NeedsReview.
+    """gate + train; `launch` None only prepares the run. Raises Denied or NeedsReview."""
+    gated = let_train(registry, frozen, base, uses, decision, progress=progress)
+    if launch is None:
+        return show(registry, prepare(registry, gated.decision, recipe, seed=seed, again=again))
+    return train(
+        registry, gated.decision, recipe, launch, seed=seed, again=again, progress=progress
+    )
+
+
+def let_train(
+    registry: Registry,
+    frozen: str,
+    base: str,
+    uses: Sequence[Use] = (Use.TRAIN,),
+    decision: str | None = None,
+    *,
+    progress: Progress = silent,
+) -> Gated:
+    """gate: the open decision that a training begins under; raises Denied or NeedsReview.
 
     With `decision` that one must still be what the gate says, about this snapshot, base and
     uses; no other opens the training.
@@ -245,11 +263,7 @@ def fine_tune(
         gated = judge_again(registry, decision, progress=progress)
         _require_same(registry, gated, frozen, base, uses)
     require_open(gated)
-    if launch is None:
-        return show(registry, prepare(registry, gated.decision, recipe, seed=seed, again=again))
-    return train(
-        registry, gated.decision, recipe, launch, seed=seed, again=again, progress=progress
-    )
+    return gated
 
 
 def publish(

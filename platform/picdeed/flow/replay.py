@@ -6,20 +6,18 @@ training: the gate is asked as `runs resume` asks it. Nothing that comes out is 
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from picdeed.core.errors import BusyError, Denied, IntegrityError, RunFailed, UsageError
+from picdeed.core.errors import Denied, IntegrityError, RunFailed, UsageError
 from picdeed.core.events import Progress, silent
 from picdeed.core.ids import sha256_file
-from picdeed.diffusion.latents import REPLAYS
 from picdeed.diffusion.plan import NOTICES, RunPlan
-from picdeed.diffusion.runfolder import LOG, UNTRACKED, Stopped, ask_to_stop, held, read_json
+from picdeed.diffusion.runfolder import LOG, UNTRACKED, Stopped, ask_to_stop, read_json
 from picdeed.flow import pipeline
+from picdeed.flow.aside import aside
 from picdeed.flow.decided import require_open
 from picdeed.flow.going import require_live
 from picdeed.flow.replanned import replanned
@@ -60,7 +58,7 @@ def replay(
     decision = _gated(registry, row, progress)
     recorded = _recorded_adapter(registry, row)
     plan = replanned(registry, row)
-    with _place(registry) as place:
+    with aside(registry) as place:
         folder = place / row.id
         plan.write(folder)
         (folder / UNTRACKED).touch()
@@ -142,32 +140,6 @@ def _recorded_adapter(registry: Registry, row: Run) -> Path | None:
             run=row.id,
         )
     return path
-
-
-@contextlib.contextmanager
-def _place(registry: Registry) -> Iterator[Path]:
-    """An empty folder in the cache, one replay at a time; what a killed one left is removed."""
-    place = registry.cache / REPLAYS
-    place.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(held(place))
-        except BusyError as busy:
-            raise BusyError(
-                "Another replay goes on in this registry; nothing was started.",
-                hint="Wait for its end.",
-            ) from busy
-        _empty(place)
-        try:
-            yield place
-        finally:
-            _empty(place)
-
-
-def _empty(place: Path) -> None:
-    for one in place.iterdir():
-        if one.is_dir():
-            shutil.rmtree(one)
 
 
 def _train(registry: Registry, row: Run, folder: Path, launch: Launch, progress: Progress) -> None:

@@ -7,7 +7,6 @@ it can be killed at any instant and started again. `train` prepares, starts, and
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,34 +15,25 @@ from typing import Any, Protocol
 from picdeed.core.errors import Denied, NeedsReview, PicdeedError, RunFailed
 from picdeed.core.events import Event, Progress, silent
 from picdeed.core.ids import hash_json, sha256_file
-from picdeed.diffusion.plan import SCHEMA, RunPlan, Trainee
-from picdeed.diffusion.recipe import Recipe, recipe_from
+from picdeed.diffusion.recipe import Recipe
 from picdeed.diffusion.runfolder import Stopped, forget_stop, is_running, read_json
 from picdeed.diffusion.samples import make_place
-from picdeed.flow.basefiles import require_folder
+from picdeed.flow.drafted import draft_plan
 from picdeed.flow.going import require_going, require_live
 from picdeed.flow.lessrows import plan_less
 from picdeed.flow.memorised import with_nearest
 from picdeed.flow.notices import fix_for_run
-from picdeed.flow.parting import Leak, leaks, parted
+from picdeed.flow.parting import Leak, leaks
 from picdeed.registry import (
     counterfactuals,
     ledger,
-    pictures,
     runs,
-    snapshots,
     subjects,
 )
-from picdeed.registry.bases import Base
 from picdeed.registry.decisions import Decision
 from picdeed.registry.runs import Adapter, Run, RunState
 from picdeed.registry.session import Registry, Session, utc_now
-from picdeed.registry.snapshots import Snapshot
 from picdeed.registry.tables import Table, fresh
-
-# One thread: the embedded base is no faster with two on an idle machine and far slower on a busy
-# one, and the number of threads is part of what makes a run repeatable to the byte.
-THREADS = 1
 
 
 class Launch(Protocol):
@@ -110,28 +100,37 @@ def prepare(
     with registry.write() as session:
         verdict = subjects.require(session, Decision, decision)
         require_live(session, verdict)
-        values = recipe.model_dump(mode="json")
-        digest = hash_json(values)
-        same = _ordinary(session, verdict.snapshot_id, verdict.base_id, digest, seed)
-        if same and not again:
-            return same[0].id
-        identity = runs.run_id(verdict.snapshot_id, verdict.base_id, digest, seed, len(same))
-        run = Run(
-            id=identity,
-            snapshot_id=verdict.snapshot_id,
-            decision_id=verdict.id,
-            base_id=verdict.base_id,
-            recipe=values,
-            recipe_sha256=digest,
-            state=RunState.QUEUED,
-            seed=seed,
-            steps=recipe.steps,
-            folder=f"runs/{identity}",
-            started_at=utc_now(),
-        )
-        payload = {"run": run.id, "snapshot": run.snapshot_id, "decision": run.decision_id}
-        ledger.write(session, Event.TRAIN_STARTED, payload, [run])
+        run, known = asked_for(session, verdict, recipe, seed=seed, again=again)
+        if not known:
+            payload = {"run": run.id, "snapshot": run.snapshot_id, "decision": run.decision_id}
+            ledger.write(session, Event.TRAIN_STARTED, payload, [run])
         return run.id
+
+
+def asked_for(
+    session: Session, verdict: Decision, recipe: Recipe, *, seed: int, again: bool = False
+) -> tuple[Run, bool]:
+    """The run that these inputs ask for, and whether it is on record; writes nothing."""
+    values = recipe.model_dump(mode="json")
+    digest = hash_json(values)
+    same = _ordinary(session, verdict.snapshot_id, verdict.base_id, digest, seed)
+    if same and not again:
+        return same[0], True
+    identity = runs.run_id(verdict.snapshot_id, verdict.base_id, digest, seed, len(same))
+    run = Run(
+        id=identity,
+        snapshot_id=verdict.snapshot_id,
+        decision_id=verdict.id,
+        base_id=verdict.base_id,
+        recipe=values,
+        recipe_sha256=digest,
+        state=RunState.QUEUED,
+        seed=seed,
+        steps=recipe.steps,
+        folder=f"runs/{identity}",
+        started_at=utc_now(),
+    )
+    return run, False
 
 
 def _ordinary(session: Session, *inputs: Any) -> list[Run]:
@@ -151,42 +150,11 @@ def write_plan(registry: Registry, run: str) -> Path:
         return plan_less(registry, less.run, less)
     with registry.read() as session:
         row = subjects.require(session, Run, run)
-        base = subjects.require(session, Base, row.base_id)
-        at = require_folder(registry, base)
-        frozen = subjects.require(session, Snapshot, row.snapshot_id)
-        members = snapshots.members(session, frozen.id)
-        names = [member.picture_id for member in members]
-        rows = pictures.by_ids(session, names)
-        sides = parted(registry, session, row, names)
-    recipe = recipe_from(row.recipe)
-    trainees = [
-        Trainee(
-            picture=member.picture_id,
-            path=str(registry.blobs.path(rows[member.picture_id].sha256)),
-            caption=member.caption or "",
-        )
-        for member in members
-    ]
+        plan = draft_plan(registry, session, row)
     folder = registry.root / row.folder
-    RunPlan(
-        schema=SCHEMA,
-        run=row.id,
-        base=str(at),
-        base_sha256=base.sha256,
-        recipe=recipe,
-        seed=row.seed,
-        threads=THREADS,
-        members=tuple(one for one in trainees if one.picture not in sides.held_out),
-        held_out=tuple(one for one in trainees if one.picture in sides.held_out),
-        kin=sides.kin.groups,
-        copies=sides.kin.copies,
-        snapshot=frozen.id,
-        snapshot_root=frozen.root,
-        decision=row.decision_id,
-        licenses=dict(sorted(Counter(member.license for member in members).items())),
-        notices_sha256=fix_for_run(registry, row.id, folder, sides.held_out),
-        cache=str(registry.cache / "latents"),
-    ).write(folder)
+    held_out = {one.picture for one in plan.held_out}
+    notices = fix_for_run(registry, row.id, folder, held_out)
+    plan.model_copy(update={"notices_sha256": notices}).write(folder)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""How is a run folder trained? One subprocess with a heartbeat and a JSONL log, no queue yet."""
+"""How is a run folder trained, or measured? One subprocess with a heartbeat, no queue yet."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from picdeed.diffusion.runfolder import (
 )
 
 POLL = 0.25
+PROBE_STEPS = 10
 
 
 def foreground(folder: Path, *, progress: Progress = silent) -> None:
@@ -32,30 +33,50 @@ def foreground(folder: Path, *, progress: Progress = silent) -> None:
             f"Run {folder.name[:12]} is being trained by another process; nothing was started.",
             hint=f"picdeed runs show {folder.name[:12]} --json",
         )
-    # `--parent` ends the trainer when this command is killed: a run in the foreground must not
+    code = _watched("picdeed.diffusion.train", folder, progress, "train", _steps(folder))
+    if code == STOPPED:
+        raise_if_asked_to_stop(folder)
+    if code != 0:
+        goes_on = f"picdeed runs resume {folder.name[:12]} goes on from its last checkpoint."
+        raise RunFailed(
+            f"Run {folder.name[:12]} ended without an adapter: {_why(folder, code)}",
+            hint=str((read_json(folder / "error.json") or {}).get("hint") or goes_on),
+            run=folder.name,
+        )
+
+
+def probing(folder: Path, *, progress: Progress = silent) -> None:
+    """Measure what the plan in a folder costs, in the command's own process group, and wait.
+
+    Raises RunFailed that says why nothing was measured.
+    """
+    code = _watched("picdeed.diffusion.estimate", folder, progress, "probe", PROBE_STEPS)
+    if code < 0:
+        raise RunFailed(
+            f"The probe was {_why(folder, code)} A system that has no memory left does that.",
+            hint="Free some memory, or --set micro_batch=1; nothing was trained.",
+        )
+    if code != 0:
+        raise RunFailed(f"Nothing was measured: {_why(folder, code)}")
+
+
+def _watched(module: str, folder: Path, progress: Progress, what: str, steps: int) -> int:
+    """Run a module on a folder to its end; gives its exit status."""
+    # `--parent` ends the process when this command is killed: what runs in the foreground must not
     # outlive it unseen.
-    command = [
-        sys.executable, "-m", "picdeed.diffusion.train", str(folder), "--parent", str(os.getpid()),
-    ]  # fmt: skip
+    command = [sys.executable, "-m", module, str(folder), "--parent", str(os.getpid())]
     with (folder / "stderr.log").open("ab") as stderr:
         process = subprocess.Popen(command, stdout=stderr, stderr=stderr, env=_environment())
     try:
         while process.poll() is None:
-            _tell(folder, progress)
+            _tell(folder, progress, what, steps)
             time.sleep(POLL)
     except KeyboardInterrupt:
         process.terminate()
         process.wait()
         raise
-    _tell(folder, progress)
-    if process.returncode == STOPPED:
-        raise_if_asked_to_stop(folder)
-    if process.returncode != 0:
-        raise RunFailed(
-            f"Run {folder.name[:12]} ended without an adapter: {_why(folder, process.returncode)}",
-            hint=f"picdeed runs resume {folder.name[:12]} goes on from its last checkpoint.",
-            run=folder.name,
-        )
+    _tell(folder, progress, what, steps)
+    return process.returncode
 
 
 def background(registry: Path, run: str) -> None:
@@ -76,10 +97,10 @@ def background(registry: Path, run: str) -> None:
         )
 
 
-def _tell(folder: Path, progress: Progress) -> None:
+def _tell(folder: Path, progress: Progress, what: str, steps: int) -> None:
     beat = read_json(folder / "heartbeat")
     if beat is not None:
-        progress("train", int(beat["step"]), _steps(folder))
+        progress(what, int(beat["step"]), steps)
 
 
 def _steps(folder: Path) -> int:

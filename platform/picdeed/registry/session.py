@@ -328,8 +328,9 @@ def _database_errors() -> Iterator[None]:
             ) from error
         if any(sign in said for sign in _NO_ROOM):
             raise PicdeedError(
-                f"The disk takes nothing more for the registry ({said}); nothing was recorded.",
-                hint="Make room, then repeat the command: what was recorded before is whole.",
+                f"The registry cannot be written to ({said}); nothing was recorded.",
+                hint="Make room on its disk, then repeat the command: what was recorded before is "
+                "whole.",
             ) from error
         if any(sign in said for sign in _DAMAGE):
             raise IntegrityError(

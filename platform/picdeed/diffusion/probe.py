@@ -1,0 +1,243 @@
+"""What do a step, a look and a drawn picture take here, in seconds and in bytes? Ten steps tell.
+
+Two steps with one picture and one with two say how memory grows; seven as a run would make them
+say how long one takes. Where steps are slow, fewer are made.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import cycle, islice
+from statistics import median
+
+import torch
+
+from picdeed.core.errors import RunFailed
+from picdeed.diffusion import optimisers
+from picdeed.diffusion.draws import Slot
+from picdeed.diffusion.evidence import levels, looked
+from picdeed.diffusion.fit import Case, Learning, Taken
+from picdeed.diffusion.gradient import descend, no_room
+from picdeed.diffusion.lora import attach_recipe, trained
+from picdeed.diffusion.memory import forget_peak, in_use, peak
+from picdeed.diffusion.objective import Objective
+from picdeed.diffusion.plan import RunPlan
+from picdeed.diffusion.ready import Ready, slots_losses
+from picdeed.diffusion.recipe import Precision
+from picdeed.diffusion.samples import draw_quickly
+from picdeed.diffusion.train import improve, slots_for
+from picdeed.diffusion.watch import STEP_COST
+from picdeed.diffusion.workload import Workload, looks_at_once
+
+STEPS, TIMED = 10, 7
+_FEWEST = 2
+PATIENCE = 120.0  # seconds that the timed steps, and after them the looks, may take
+_DRAWN = 2  # steps of the picture that is drawn; some samplers know no single one
+_PASSES = 2 * _DRAWN  # guidance asks twice
+_FEW_LOOKS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Seconds of a step, medians of `timed`: to compute `count` pictures at once there and back,
+    and to move the weights.
+    """
+
+    count: int
+    timed: int
+    computing: float
+    moving: float
+    cpu_computing: float
+    cpu_moving: float
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """`taken` and `step` are None where not even one picture at a time can be computed. `look` is
+    the seconds of one look, `decoding` those of one picture that the autoencoder makes.
+    """
+
+    taken: Taken | None
+    step: Step | None
+    look: float
+    decoding: float
+
+
+def probe(
+    plan: RunPlan,
+    ready: Ready,
+    load: Workload,
+    case: Callable[[Taken], Case],
+    told: Callable[[int], None],
+) -> Probe:
+    """Attach the adapter and measure; `case` says what has to fit into which memory, `told` is
+    told how many steps are done. The base is of no use afterwards.
+
+    Raises RunFailed when the loss is not finite.
+    """
+    nobody = Learning(0, case(Taken(Learning(0, 0), None, 0, 0, 0)).there_is)  # one is too many
+    learner = _Learner(plan, ready, nobody.a_picture, told)
+    own, other = plan.recipe.precision, None
+    learning = learner.grows(own) or nobody
+    count = case(_only(learning)).largest()
+    if not count and own is Precision.FP32:
+        other = learner.grows(Precision.BF16)
+    if learning is nobody and other is None:
+        return Probe(None, None, 0.0, 0.0)
+    if learning is nobody and other is not None:
+        step = learner.timed(max(1, case(_only(other)).largest()), Precision.BF16)
+    else:
+        step = learner.timed(max(1, count), own)
+        if step.count > 2:
+            learning = _line(learner.alone, step.count, peak(ready.base.device))
+    look, resting, looking = _look(plan, ready, step) if load.looks else (0.0, 0, 0)
+    decoding, beside = _decode(ready, look) if load.decoded else (0.0, 0)
+    return Probe(Taken(learning, other, resting, looking, beside), step, look, decoding)
+
+
+class _Learner:
+    """Makes steps on the few pictures that are there, in place of those that a step would show."""
+
+    def __init__(self, plan: RunPlan, ready: Ready, room: int, told: Callable[[int], None]) -> None:
+        self._plan, self._ready, self._room, self._told = plan, ready, room, told
+        self._device = ready.base.device
+        self._objective = Objective(ready.base, plan.recipe.min_snr_gamma)
+        self._parameters = attach_recipe(ready.base.unet, plan.recipe, plan.seed)
+        self._optimizer = optimisers.build(plan.recipe, trained(ready.base.unet))
+        optimisers.settled(self._optimizer, training=True)
+        shapes = {name: one.shape for name, one in ready.moments.items()}
+        most = max(shapes.values(), key=math.prod)
+        self._largest = [name for name, shape in shapes.items() if shape == most]
+        self._done = 0
+        self.alone = 0
+
+    def grows(self, precision: Precision) -> Learning | None:
+        """How memory grows with the pictures computed at once; None when one is too many.
+
+        The first step makes what the optimiser remembers, so the second one is measured.
+        """
+        if self.step(1, precision) is None:
+            return None
+        alone, pair = (self._fullest(count, precision) for count in (1, 2))
+        if alone is None:
+            return None
+        self.alone = alone
+        # Where two were too many, one more takes all that is left.
+        return _line(alone, 2, max(alone, self._room) if pair is None else pair)
+
+    def timed(self, count: int, precision: Precision) -> Step:
+        """A step's median times; with half as many pictures at once where memory runs out now.
+
+        The most memory in use meanwhile is the device's peak after it.
+        """
+        forget_peak(self._device)
+        begun, made = time.monotonic(), list[tuple[float, float, float, float]]()
+        while len(made) < TIMED:
+            one = self.step(count, precision)
+            if one is None and count > 1:
+                return self.timed(count // 2, precision)
+            if one is None:
+                raise RunFailed("Memory ran out while it was measured; nothing was trained.")
+            made.append(one)
+            if len(made) >= _FEWEST and time.monotonic() - begun > PATIENCE:
+                break
+        self._told(STEPS)
+        return Step(count, len(made), *(median(column) for column in zip(*made, strict=True)))
+
+    def step(self, count: int, precision: Precision) -> tuple[float, float, float, float] | None:
+        """Seconds and CPU-seconds of computing and of moving; None when memory ran out.
+
+        In the order that `Step` has them.
+        """
+        losses = partial(slots_losses, self._objective, self._ready, precision)
+        rate = self._plan.recipe.rate(self._done)
+        begun = _clocks(self._device)
+        try:
+            loss, computed = descend(
+                self._slots(count), losses, self._optimizer, whole=count, most=count
+            )
+        except RunFailed:  # what it says is that one picture was too many
+            return None
+        if computed < count:
+            return None
+        between = _clocks(self._device)
+        clip = self._plan.recipe.clip_norm
+        improve(loss, self._parameters, self._optimizer, rate=rate, clip=clip)
+        ended = _clocks(self._device)
+        self._done += 1
+        self._told(min(self._done, STEPS))
+        return (
+            between[0] - begun[0],
+            ended[0] - between[0],
+            between[1] - begun[1],
+            ended[1] - between[1],
+        )
+
+    def _fullest(self, count: int, precision: Precision) -> int | None:
+        forget_peak(self._device)
+        return None if self.step(count, precision) is None else peak(self._device)
+
+    def _slots(self, count: int) -> list[Slot]:
+        """As the plan has them, each with one of the pictures that are there, of the largest size:
+        only equal ones are computed at once.
+        """
+        found: list[Slot] = []
+        at = self._done
+        while len(found) < count:
+            found += slots_for(self._plan, at, self._objective.timesteps)
+            at += 1
+        there = cycle(self._largest)
+        return [replace(slot, picture=next(there)) for slot in islice(found, count)]
+
+
+def _line(alone: int, count: int, most: int) -> Learning:
+    """Through what one picture took and what `count` at once took."""
+    each = max(0, most - alone) // (count - 1)
+    return Learning(alone - each, each)
+
+
+def _only(learning: Learning) -> Taken:
+    return Taken(learning, None, 0, 0, 0)
+
+
+def _look(plan: RunPlan, ready: Ready, step: Step) -> tuple[float, int, int]:
+    """Seconds of a look, bytes at rest, and bytes that each look at once adds."""
+    device = ready.base.device
+    looks = max(looks_at_once(plan), plan.recipe.eval_timesteps)
+    guess = looks * step.computing / step.count / STEP_COST
+    count = looks if guess <= PATIENCE else _FEW_LOOKS
+    name = next(iter(ready.moments))
+    at = levels(ready.base, plan.recipe.eval_timesteps)
+    forget_peak(device)
+    resting, begun = in_use(device), _clocks(device)
+    exercise: Mapping[str, range] = {name: range(count)}
+    try:
+        looked(ready.base, ready.moments, ready.prompts, at, exercise)
+    except (RuntimeError, MemoryError) as error:
+        if not no_room(error):
+            raise
+        return step.computing / step.count / STEP_COST, resting, peak(device)
+    seconds = _clocks(device)[0] - begun[0]
+    return seconds / count, resting, max(0, peak(device) - resting) // count
+
+
+def _decode(ready: Ready, look: float) -> tuple[float, int]:
+    """Seconds that the autoencoder needs for a picture beside its looks, and bytes at the most."""
+    base = ready.base
+    forget_peak(base.device)
+    begun = _clocks(base.device)
+    with torch.no_grad():
+        draw_quickly(base, ["picture"], [0], steps=_DRAWN)
+    seconds = _clocks(base.device)[0] - begun[0]
+    return max(0.0, seconds - _PASSES * look), peak(base.device)
+
+
+def _clocks(device: torch.device) -> tuple[float, float]:
+    """Seconds by the wall and of this process on the CPU, once the device has done its work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter(), time.process_time()

@@ -1,0 +1,120 @@
+"""Can a machine hold a run at all? By arithmetic, before a weight is read.
+
+Counted is what no batch is too small for: the base's weights in fp32, and the adapter with its
+gradients and what its optimiser remembers. What a picture adds is measured by
+`picdeed train --estimate`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from picdeed.core.errors import RunFailed, UsageError
+from picdeed.diffusion.families.known import family_of, parts_in
+from picdeed.diffusion.fit import amount, crowd_of, narrower
+from picdeed.diffusion.modelfiles import part_shapes, read_json
+from picdeed.diffusion.plan import RunPlan
+from picdeed.diffusion.recipe import Optimizer, Recipe
+
+_FP32 = 4
+_LEARNT = 8  # a weight and its gradient, both fp32
+# Beside each weight an optimiser keeps so many bytes at least.
+_REMEMBERED: Mapping[Optimizer, int] = {
+    Optimizer.ADAMW: 8,
+    Optimizer.MUON: 4,
+    Optimizer.ADAFACTOR: 0,  # a row and a column of each matrix
+    Optimizer.PRODIGY: 16,
+    Optimizer.SCHEDULE_FREE: 8,
+    Optimizer.ADAMW_8BIT: 2,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Least:
+    """Bytes that one process takes at least: the base's weights, and all that learning keeps."""
+
+    weights: int
+    adapter: int
+
+    @property
+    def total(self) -> int:
+        """Both."""
+        return self.weights + self.adapter
+
+
+def least_of(folder: Path, recipe: Recipe) -> Least:
+    """What a recipe takes at least on the base in `folder`.
+
+    Raises UsageError when its files cannot be read.
+    """
+    index = read_json(folder / "model_index.json", "base")
+    family = family_of(index, folder / "model_index.json")
+    parts = {
+        name: part_shapes(folder / name, part.stem, "base")
+        for name, part in family.parts.items()
+        if name in parts_in(index, family)
+    }
+    weights = sum(math.prod(shape) for shapes in parts.values() for shape in shapes.values())
+    own = adapter_weights(parts[family.network], recipe)
+    return Least(weights * _FP32, own * (_LEARNT + _REMEMBERED[recipe.optimizer]))
+
+
+def adapter_weights(shapes: Mapping[str, tuple[int, ...]], recipe: Recipe) -> int:
+    """How many weights a recipe's adapter has on a network of these tensors."""
+    ends = tuple(f".{target}" for target in recipe.targets)
+    count = 0
+    for name, shape in shapes.items():
+        layer, _, kind = name.rpartition(".")
+        if kind == "weight" and len(shape) > 1 and f".{layer}".endswith(ends):
+            out, taken = shape[0], math.prod(shape[1:])
+            count += recipe.rank_at(layer) * (out + taken) + recipe.dora * out
+    return count
+
+
+def require_room(plan: RunPlan, there_is: int, devices: int = 1) -> None:
+    """Raises RunFailed where a run cannot fit whatever its batch, with what would.
+
+    A base whose files cannot be read passes: who loads it says what is wrong with it.
+    """
+    recipe = plan.recipe
+    try:
+        least = least_of(Path(plan.base), recipe)
+    except UsageError:
+        return
+    needed = least.total * crowd_of(recipe.processes, devices)
+    if needed <= there_is:
+        return
+    many = f" in each of {recipe.processes} processes" if recipe.processes > 1 else ""
+    raise RunFailed(
+        f"The run takes {amount(needed)} at least (the base's weights in fp32, the adapter and its "
+        f"optimiser{many}), and there is {amount(there_is)}. Nothing was loaded or trained.",
+        hint=_instead(recipe, least, there_is, devices),
+    )
+
+
+def nearest_room(
+    recipe: Recipe, least: Least, there_is: int, devices: int = 1
+) -> dict[str, int] | None:
+    """Fewer processes, else a narrower adapter, so that what a run takes at least is there; None
+    where neither is enough.
+    """
+    for processes in range(recipe.processes - 1, 0, -1):
+        if least.total * crowd_of(processes, devices) <= there_is:
+            return {"processes": processes}
+    alone = {"processes": 1} if recipe.processes > 1 else {}
+    for rank in narrower(recipe):
+        if least.weights + least.adapter * rank // recipe.rank <= there_is:
+            return {**alone, "rank": rank}
+    return None
+
+
+def _instead(recipe: Recipe, least: Least, there_is: int, devices: int) -> str:
+    change = nearest_room(recipe, least, there_is, devices)
+    if change is None:
+        missing = amount(least.total - there_is)
+        return f"No setting makes it fit: {missing} are missing. Take a smaller base."
+    options = " ".join(f"--set {key}={value}" for key, value in change.items())
+    return f"Nearest is {options}; picdeed train --estimate says whether the rest fits too."

@@ -1,0 +1,205 @@
+"""Does the probe say what a run costs, keep what it read, and leave nothing else?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from picdeed.core.errors import RunFailed
+from picdeed.diffusion.devices import repeatable
+from picdeed.diffusion.estimate import Question, estimate, main
+from picdeed.diffusion.estimated import FILE, Estimate, Fitting, read_estimate
+from picdeed.diffusion.fit import MARGIN
+from picdeed.diffusion.memory import there_is
+from picdeed.diffusion.models import check_base, load_base
+from picdeed.diffusion.plan import RunPlan
+from picdeed.diffusion.presets import recipe_on
+from picdeed.diffusion.probe import TIMED, probe
+from picdeed.diffusion.ready import made_ready, slots_losses
+from picdeed.diffusion.recipe import Precision
+from picdeed.diffusion.room import least_of
+from picdeed.diffusion.runfolder import held
+from picdeed.diffusion.train import train
+from picdeed.diffusion.workload import workload
+from picdeed.testing import tiny_model
+
+
+def asked(folder: Path, plan: RunPlan, room: int | None = None, **more: object) -> Estimate:
+    """The estimate of a plan in a folder of its own, with one cache for all of them."""
+    plan = plan.model_copy(update={"cache": str(folder / "cache"), **more})
+    plan.write(folder / "place")
+    return estimate(folder / "place", room=room)
+
+
+@dataclass(frozen=True)
+class First:
+    """A plan of 12 pictures that was measured in a folder. Shared and never written to."""
+
+    folder: Path
+    plan: RunPlan
+    told: Estimate
+
+
+@pytest.fixture(scope="module")
+def first(plan_on_ink, tmp_path_factory: pytest.TempPathFactory) -> First:
+    folder = tmp_path_factory.mktemp("first")
+    plan = plan_on_ink(folder / "blobs", steps=3, batch=2, eval_noises=1)
+    return First(folder, plan, asked(folder, plan))
+
+
+def test_it_says_time_and_memory_and_leaves_only_what_it_read(first: First) -> None:
+    told, plan, folder = first.told, first.plan, first.folder
+    assert (told.steps, told.batch, told.at_once, told.device) == (3, 2, 2, "cpu")
+    assert (told.pictures, told.held_out) == (len(plan.members), len(plan.held_out))
+    assert told.to_encode == told.to_embed == 12 - 4
+    assert {path.name for path in (folder / "place").iterdir()} == {
+        "plan.json", "lock", "heartbeat", FILE,
+    }  # fmt: skip
+    assert len(list((folder / "cache" / "latents").iterdir())) == 4
+
+    seconds, memory = told.seconds, told.memory
+    assert seconds is not None
+    assert seconds.timed == TIMED
+    assert seconds.steps == pytest.approx(3 * seconds.a_step)
+    assert min(seconds.starting, seconds.caching, seconds.evidence, seconds.a_step_cpu) > 0
+    assert seconds.total >= seconds.steps + seconds.evidence
+    assert told.fits
+    assert told.nearest is told.missing is None
+    assert memory.least < memory.fixed < memory.needed < memory.there_is
+    fullest = max(
+        memory.fixed + 2 * memory.a_picture, memory.resting + 16 * memory.a_look, memory.beside
+    )
+    assert memory.needed == pytest.approx(MARGIN * fullest, rel=1e-6)
+
+
+def test_what_was_read_is_what_the_run_would_have_read(first: First, tmp_path: Path) -> None:
+    first.plan.model_copy(update={"cache": str(tmp_path / "cache")}).write(tmp_path / "run")
+    train(tmp_path / "run")
+    mine = first.folder / "cache"
+    files = [path.relative_to(mine) for path in mine.rglob("*.safetensors")]
+    assert len(files) == 4 + 5  # pictures, and captions with the empty one
+    for name in files:
+        assert (mine / name).read_bytes() == (tmp_path / "cache" / name).read_bytes()
+
+
+def test_an_estimate_survives_its_file(first: First, tmp_path: Path) -> None:
+    assert read_estimate(first.folder / "place") == first.told
+    bare = replace(first.told, seconds=None, nearest=Fitting({"rank": 2}, 5), missing=7)
+    bare.write(tmp_path)
+    assert read_estimate(tmp_path) == bare
+    (tmp_path / FILE).write_text("{}")
+    with pytest.raises(RunFailed):
+        read_estimate(tmp_path)
+
+
+def test_a_preset_is_measured_on_a_base_of_its_family(
+    plan_on_ink: Callable[..., RunPlan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And where a step takes longer than there is patience for, fewer are made."""
+    monkeypatch.setattr("picdeed.diffusion.probe.PATIENCE", 0.0)
+    folder = tiny_model(tmp_path / "base", family="flux")
+    recipe = recipe_on(folder, "low-memory")
+    plan, base = plan_on_ink(tmp_path / "blobs"), check_base(folder).sha256
+    told = asked(tmp_path, plan, recipe=recipe, base=str(folder), base_sha256=base)
+    assert told.fits
+    assert (told.at_once, told.batch) == (1, 4)
+    assert told.steps == recipe.steps
+    assert told.seconds is not None
+    assert told.seconds.timed == 2
+    assert told.memory.a_look is not None
+
+
+def test_a_run_that_does_not_fit_is_told_the_nearest_that_does(
+    first: First, tmp_path: Path
+) -> None:
+    memory = first.told.memory
+    hopeless = asked(tmp_path, first.plan, room=memory.least - 1)
+    assert (hopeless.fits, hopeless.seconds, hopeless.memory.needed) == (False, None, None)
+    assert hopeless.nearest is not None
+    assert set(hopeless.nearest.change) == {"rank"}
+    assert hopeless.nearest.needed < memory.least
+    assert not (tmp_path / "cache").exists(), "nothing was loaded or read"
+    assert asked(tmp_path, first.plan, room=1000).missing == memory.least - 1000
+    shutil.copytree(first.folder / "cache", tmp_path / "cache")
+    assert memory.fixed is not None
+    tight = asked(tmp_path, first.plan, room=memory.fixed // 2)
+    assert tight.to_encode == tight.to_embed == 4, "those that are there are not read again"
+    assert not tight.fits
+    assert tight.seconds is not None
+    assert tight.nearest is None
+    assert tight.missing is not None
+    assert tight.missing > memory.fixed // 4, "so much that Python and torch alone take"
+
+
+def test_where_memory_runs_out_smaller_parts_are_tried_then_bf16(
+    first: First, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a GPU says it; a system whose own memory runs out ends the process instead."""
+    plan, base = first.plan, load_base(Path(first.plan.base))
+    ready = made_ready(base, plan, plan.members[:1], first.folder / "cache")
+    least = least_of(Path(plan.base), plan.recipe)
+    question = Question(plan, base.device, there_is(base.device), 1, least)
+    load = workload(plan, samples=False)
+    most = {Precision.FP32: 1, Precision.BF16: 2}
+
+    def losses(*given: Any) -> torch.Tensor:
+        *others, precision, slots = given
+        if len(slots) > most[precision]:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return slots_losses(*others, Precision.FP32, slots)  # bf16 takes long to begin
+
+    monkeypatch.setattr("picdeed.diffusion.probe.slots_losses", losses)
+
+    def found() -> tuple[int, Any]:
+        with repeatable(1):
+            one = probe(plan, ready, load, question.case, lambda _: None)
+        base.unet.delete_adapters("picdeed")
+        if one.taken is None or one.step is None:
+            return 0, None
+        nearest = question.case(one.taken).nearest()
+        return one.step.count, nearest.change if nearest else None
+
+    assert found() == (1, {"micro_batch": 1})
+    most[Precision.FP32] = 0
+    assert found() == (2, {"precision": "bf16"})
+    most[Precision.BF16] = 0
+    assert found() == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "named"),
+    [({"targets": ("add_q_proj",)}, "add_q_proj"), ({"optimizer": "prodigy"}, "prodigyopt")],
+)
+def test_what_a_run_would_be_refused_for_ends_the_probe(knobs, named, plan_on_ink, tmp_path):
+    plan_on_ink(tmp_path / "blobs", **knobs).write(tmp_path / "place")
+    assert main([str(tmp_path / "place")]) == 1
+    told = json.loads((tmp_path / "place" / "error.json").read_text())
+    assert told["error"] == "UsageError"
+    assert named in told["message"]
+    with pytest.raises(RunFailed, match="no estimate"):
+        read_estimate(tmp_path / "place")
+
+
+def test_a_best_checkpoint_that_nobody_can_judge_is_refused_at_once(
+    plan_on_ink: Callable[..., RunPlan], tmp_path: Path
+) -> None:
+    plan = plan_on_ink(tmp_path / "blobs", keep="best")
+    nobody = plan.model_copy(update={"held_out": (), "members": plan.members[:3]})
+    with pytest.raises(RunFailed, match="keep = 'best'"):
+        asked(tmp_path, nobody)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_two_probes_of_one_folder_are_one_too_many(plan_on_ink, tmp_path, capsys):
+    plan_on_ink(tmp_path / "blobs").write(tmp_path / "place")
+    with held(tmp_path / "place"):
+        assert main([str(tmp_path / "place")]) == 1
+    assert "BusyError" in capsys.readouterr().err
+    assert not (tmp_path / "place" / "error.json").exists()
