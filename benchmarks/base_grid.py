@@ -1,10 +1,10 @@
-"""What does the embedded base paint, every thing once in four ways? One signed picture.
+"""What does the embedded base paint, every thing once in five ways? One signed picture.
 
     python benchmarks/base_grid.py --out docs/images/sprig-grid.png
 
-Rows 1-2: plain captions. 3-4: on a colour trained with the thing. 5-6: on a colour that was never
-trained with it. 7-8: in the style of one of its sets. Nothing is picked: one seed for all. The
-sheet is a generated picture, so it is signed (by a development identity) and read back.
+Plain captions; on a colour and in a place that were trained with the thing; in a tint on a colour
+and in a place that never were. Nothing is picked: one seed for all. The sheet is a generated
+picture, so it is signed (by a development identity) and read back.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from base_judge import asked_for
 from PIL import Image
 
 from picdeed import __version__
@@ -29,22 +30,15 @@ from picdeed.imaging.decode import pixels_sha256
 from picdeed.imaging.grid import contact_sheet
 from picdeed.registry.session import Registry, open_registry
 
-COLUMNS, CELL, GAP, SEED = 16, 48, 4, 11
+COLUMNS, CELL, GAP, SEED = 24, 48, 4, 11
 
 
 def prompts() -> list[str]:
-    """Four ways for each thing, each way in the order of the recipe."""
+    """Five ways for each thing, each way in the order of the recipe."""
     recipe = recipes.read(bundled("configs") / "pretrain" / "sprig.toml")
-    things, colours = recipe.concepts, list(recipe.colours)
-    count = recipe.denoiser.held_out_colours
-    unseen = {thing: compose.held_out(thing, colours, count) for thing in things}
-    seen = {thing: next(c for c in colours if c not in unseen[thing]) for thing in things}
-    return [
-        *things,
-        *(f"{thing} on a {seen[thing]} background" for thing in things),
-        *(f"{thing} on a {min(unseen[thing])} background" for thing in things),
-        *(f"noto style {thing}" for thing in things),
-    ]
+    rows = asked_for(recipe)
+    ways = ("plain", "trained colour", "trained place", "new tint on a colour", "new place")
+    return [compose.prompt(*pair, recipe) for way in ways for pair in rows[way]]
 
 
 def drawn(registry: Registry, prompt: str, out: Path) -> Image.Image:

@@ -42,6 +42,13 @@ def build(recipe: Recipe) -> AutoencoderKL:
     return model
 
 
+def trained(recipe: Recipe, work: Path) -> AutoencoderKL:
+    """With its newest averaged weights in `work`, latents not yet normalised."""
+    model = build(recipe)
+    loop.load_average(model, NAME, work)
+    return model.eval()
+
+
 def train(
     recipe: Recipe,
     pictures: list[TrainingPicture],
@@ -72,7 +79,8 @@ def train(
         noise = torch.Generator().manual_seed(
             compose.number(recipe.seed, compose.CROPS, step, plan.batch + worker.rank)
         )
-        return crop_loss(model, torch.from_numpy(np.stack(crops)), part, noise, half)
+        real = torch.from_numpy(np.stack(crops)).to(worker.device)
+        return crop_loss(model, real, part, noise, half)
 
     job = loop.Job(
         name=NAME,
@@ -93,16 +101,16 @@ def crop_loss(
     The latents get a little more noise than their own posterior has, so that the decoder
     forgives the denoiser's small errors.
     """
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+    with torch.autocast(real.device.type, dtype=torch.bfloat16, enabled=half):
         moments = model.quant_conv(model.encoder(real))
     mean, variance = moments.float().chunk(2, dim=1)
     variance = variance.clamp(-30, 20)
     width = (0.5 * variance).exp()
-    latents = mean + width * torch.randn(mean.shape, generator=noise)
-    latents = latents + part.noise * latents.detach().std() * torch.randn(
-        mean.shape, generator=noise
-    )
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+    # The CPU's generator on every device: its numbers are the same everywhere.
+    own, more = (torch.randn(mean.shape, generator=noise).to(real.device) for _ in range(2))
+    latents = mean + width * own
+    latents = latents + part.noise * latents.detach().std() * more
+    with torch.autocast(real.device.type, dtype=torch.bfloat16, enabled=half):
         painted = model.decoder(model.post_quant_conv(latents))
     off: Tensor = painted.float() - real
     kl = 0.5 * (mean.square() + variance.exp() - 1 - variance).mean()

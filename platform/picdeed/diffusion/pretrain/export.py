@@ -17,12 +17,11 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from picdeed.core import ids
 from picdeed.diffusion.models import check_base
-from picdeed.diffusion.pretrain import autoencoder, denoiser, loop, vocabulary
+from picdeed.diffusion.pretrain import autoencoder, denoiser, forward, latents, loop, vocabulary
 from picdeed.diffusion.pretrain.recipe import Recipe, TrainingPicture
 
 DEED = "deed.json"
@@ -65,6 +64,7 @@ def write(
     }
     deed = _deed(recipe, pictures, steps, files, snapshot)
     deed |= {"license": LICENSE, "sha256": check_base(beside).sha256}
+    deed |= {"first_losses": {part: loop.first_losses(part, work) for part in steps}}
     (beside / DEED).write_text(json.dumps(deed, indent=2, sort_keys=True) + "\n", "utf-8")
     (beside / CARD).write_text(_card(recipe, pictures, steps), "utf-8")
     (beside / NOTICE).write_text(_notice(recipe), "utf-8")
@@ -77,32 +77,26 @@ def write(
 
 def assemble(recipe: Recipe, work: Path) -> tuple[StableDiffusionPipeline, dict[str, int]]:
     """The pipeline of the newest averaged weights in `work` (float32), and the steps of each."""
-    vae = trained_autoencoder(recipe, work)
-    latents = load_file(work / denoiser.LATENTS)
-    fold(vae, latents["mean"], latents["width"])
-    model = denoiser.build(recipe)
-    weights, step = loop.averaged(denoiser.NAME, work)
-    _fill(model, weights)
+    vae, model = autoencoder.build(recipe), denoiser.build(recipe)
+    steps = {
+        autoencoder.NAME: loop.load_average(vae, autoencoder.NAME, work),
+        denoiser.NAME: loop.load_average(model, denoiser.NAME, work),
+    }
+    normal = latents.cached(work)
+    fold(vae, normal.mean, normal.width)
     pipeline = StableDiffusionPipeline(
-        vae=vae,
+        vae=vae.eval(),
         text_encoder=model.text.eval(),
         tokenizer=vocabulary.learn(
             recipe.words, recipe.denoiser.vocabulary, recipe.denoiser.tokens
         ),
         unet=model.unet.eval(),
-        scheduler=denoiser.scheduler(),
+        scheduler=forward.scheduler(recipe.denoiser.noise),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
     )
-    return pipeline, {"autoencoder": loop.averaged(autoencoder.NAME, work)[1], "denoiser": step}
-
-
-def trained_autoencoder(recipe: Recipe, work: Path) -> AutoencoderKL:
-    """The autoencoder with its averaged weights, latents not yet normalised."""
-    model = autoencoder.build(recipe)
-    _fill(model, loop.averaged(autoencoder.NAME, work)[0])
-    return model.eval()
+    return pipeline, steps
 
 
 @torch.no_grad()
@@ -120,12 +114,6 @@ def fold(model: AutoencoderKL, mean: Tensor, width: Tensor) -> None:
     leave: Any = model.post_quant_conv
     leave.bias += leave.weight[:, :, 0, 0] @ mean
     leave.weight *= width[None, :, None, None]
-
-
-@torch.no_grad()
-def _fill(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    for name, weight in model.named_parameters():
-        weight.copy_(weights[name])
 
 
 def _deed(
@@ -150,6 +138,9 @@ def _deed(
             "denoiser": steps["denoiser"] * recipe.denoiser.schedule.batch,
         },
         "concepts": list(recipe.concepts),
+        "colours": list(recipe.colours),
+        "tints": list(recipe.colours),
+        "places": list(recipe.places),
         "versions": {name: metadata.version(name) for name in _VERSIONS},
         "files": dict(files),
     }
@@ -169,6 +160,9 @@ def _card(recipe: Recipe, pictures: Sequence[TrainingPicture], steps: Mapping[st
         concepts=len(recipe.concepts),
         names=names,
         colours=", ".join(recipe.colours),
+        places=", ".join(recipe.places),
+        prediction=recipe.denoiser.noise.prediction,
+        noise=recipe.denoiser.noise.schedule,
         licences=licences,
         digest=recipe.digest,
         autoencoder_steps=steps["autoencoder"],
@@ -227,12 +221,14 @@ pipeline_tag: text-to-image
 # {name}
 
 picdeed's embedded base: a {side} px latent diffusion pipeline (`StableDiffusionPipeline`), trained
-from scratch on a CPU with `picdeed pretrain configs/pretrain/{name}.toml`. It is small enough to
+from scratch with `picdeed pretrain configs/pretrain/{name}.toml`. It is small enough to
 ship, and every picture it learned from is known by hash, licence and author: see `deed.json`.
 
-It paints {concepts} things: {names}; on white or on {colours}: "cat", "a cat on a blue background",
-"noto style cat". Use 20 DDIM steps and guidance 2.5. Anything else comes out as a mixture of
-these. It is there to be fine-tuned, tested and explained, not to compete with large models.
+It paints {concepts} things: {names}. They may be given a colour ("a blue cat"), stand on white or
+on a colour ({colours}: "a cat on a red background") or in a place ({places}: "a cat at night"), and
+be told a look ("noto style cat"). Use 20 steps and guidance 2.5. Anything else comes out as a
+mixture of these. It is there to be fine-tuned, tested and explained, not to compete with large
+models.
 
 ## What it learned from
 {pictures} glyphs. Its outputs can come near to single glyphs (it has seen two to five of each
@@ -247,5 +243,6 @@ them.
 
 ## How
 Autoencoder: {autoencoder_steps} steps on 64 px crops. UNet and text encoder: {denoiser_steps} steps
-on its latents, v-prediction. Recipe `{digest}`. Measurements: `docs/base-model.md`.
+on its latents, {prediction} over {noise}. Recipe `{digest}`. What was measured stands in
+`evaluation.json` and is told in `docs/base-model.md`.
 """

@@ -25,13 +25,18 @@ from picdeed.core.events import Progress
 from picdeed.diffusion.pretrain import optimisers
 from picdeed.diffusion.pretrain.recipe import Schedule
 
+_LOG = "log.jsonl"
+CPU = torch.device("cpu")
+FIRST = 50  # steps of which each loss is logged: another machine may repeat them
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Worker `rank` of `count`. Worker 0 reports and stores."""
+    """Worker `rank` of `count`, computing on `device`. Worker 0 reports and stores."""
 
     rank: int
     count: int
+    device: torch.device = CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ def train(job: Job, work: Path, worker: Worker, progress: Progress) -> None:
     Raises RunFailed when the loss is no number any more: the last checkpoint stays.
     """
     stored = work / f"{job.name}-checkpoint.safetensors"
+    job.module.to(worker.device)
     weights = [weight for weight in job.module.parameters() if weight.requires_grad]
     average = [weight.detach().clone() for weight in weights]
     done = _resume(job, stored, weights, average)
@@ -65,7 +71,7 @@ def train(job: Job, work: Path, worker: Worker, progress: Progress) -> None:
                 return
             continue
         progress(job.name, step + 1, job.schedule.steps)
-        if step % 20 == 0 or step + 1 == job.schedule.steps:
+        if step < FIRST or step % 20 == 0 or step + 1 == job.schedule.steps:
             _log(work, job.name, step + 1, loss, time.monotonic() - started)
         last = step + 1 == job.schedule.steps
         if last or time.monotonic() - saved > job.checkpoint_seconds:
@@ -77,13 +83,23 @@ def train(job: Job, work: Path, worker: Worker, progress: Progress) -> None:
         _write(final, work / f"{job.name}.safetensors", {"steps": str(job.schedule.steps)})
 
 
-def averaged(name: str, work: Path) -> tuple[dict[str, Tensor], int]:
-    """The averaged weights and step of the newest checkpoint of a training that may still run."""
+def first_losses(name: str, work: Path) -> dict[str, float]:
+    """Loss by step of the first 50 steps, as far as they were logged: another machine may compare
+    its own. Of a run that began again the last is told."""
+    path = work / _LOG
+    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    rows = [row for row in map(json.loads, lines) if row["job"] == name]
+    return {str(row["step"]): row["loss"] for row in rows if row["step"] <= FIRST}
+
+
+@torch.no_grad()
+def load_average(module: nn.Module, name: str, work: Path) -> int:
+    """Gives `module` the averaged weights of a training that may still run; their step."""
     path = work / f"{name}-checkpoint.safetensors"
     with safe_open(path, "pt") as opened:
-        step = int(opened.metadata()["step"])
-        keys = [key for key in opened.keys() if key.startswith("average.")]  # noqa: SIM118
-        return {key.removeprefix("average."): opened.get_tensor(key) for key in keys}, step
+        for key, weight in module.named_parameters():
+            weight.copy_(opened.get_tensor(f"average.{key}"))
+        return int(opened.metadata()["step"])
 
 
 def _step(
@@ -168,5 +184,5 @@ def _log(work: Path, name: str, step: int, loss: float, seconds: float) -> None:
         "seconds": round(seconds, 1),
         "cpu_seconds": round(time.process_time(), 1),
     }
-    with (work / "log.jsonl").open("a", encoding="utf-8") as log:
+    with (work / _LOG).open("a", encoding="utf-8") as log:
         log.write(json.dumps(line) + "\n")

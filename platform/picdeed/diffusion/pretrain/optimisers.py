@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from picdeed.diffusion.muon import Muon
 
+_NARROWEST = 16
+
 
 def for_kernels(module: nn.Module, rate: float, half: bool) -> list[torch.optim.Optimizer]:
     """Muon on 3x3 kernels with 16 or more outputs, AdamW on the rest.
@@ -23,7 +25,7 @@ def for_kernels(module: nn.Module, rate: float, half: bool) -> list[torch.optim.
     kernels: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for name, weight in module.named_parameters():
-        inner = weight.ndim == 4 and weight.shape[-1] == 3 and weight.shape[0] >= 16
+        inner = weight.ndim == 4 and weight.shape[-1] == 3 and weight.shape[0] >= _NARROWEST
         first = name.endswith("encoder.conv_in.weight")
         (kernels if inner and not first else rest).append(weight)
     return [
@@ -32,12 +34,22 @@ def for_kernels(module: nn.Module, rate: float, half: bool) -> list[torch.optim.
     ]
 
 
-def for_denoiser(module: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
-    """AdamW for everything: on this UNet Muon was slower and no better (untuned)."""
+def for_denoiser(
+    module: nn.Module, rate: float, half: bool, rank: int = 0, count: int = 1
+) -> list[torch.optim.Optimizer]:
+    """Muon on matrices and kernels of 16 or more on both sides, AdamW on the rest.
+
+    Words, latents and the noise that is said are no features: their layers stay with AdamW.
+    """
+    matrices: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for name, weight in module.named_parameters():
+        wide = weight.ndim > 1 and min(weight.shape[0], weight[0].numel()) >= _NARROWEST
+        outer = any(part in name for part in ("embedding", "conv_in", "conv_out"))
+        (matrices if wide and not outer else rest).append(weight)
     return [
-        torch.optim.AdamW(
-            module.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=True
-        )
+        Muon(matrices, lr=rate, momentum=0.95, half=half, rank=rank, count=count),
+        torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.99), weight_decay=1e-3, fused=True),
     ]
 
 
@@ -58,7 +70,7 @@ def unpack(optimisers: Sequence[torch.optim.Optimizer], packed: dict[str, Tensor
         head, which, number, key = name.split(".")
         if head == "optimiser":
             weight = lists[int(which)][int(number)]
-            memory = value.clone()
+            memory = value.to(weight.device, copy=True)
             if memory.shape == weight.shape:
                 memory = torch.empty_like(weight).copy_(memory)
             optimisers[int(which)].state[weight][key] = memory

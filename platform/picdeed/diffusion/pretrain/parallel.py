@@ -19,6 +19,7 @@ import torch.multiprocessing as mp
 
 from picdeed.core.errors import RunFailed
 from picdeed.core.events import Progress
+from picdeed.diffusion.devices import pick_device
 from picdeed.diffusion.pretrain.loop import Worker
 
 Task = Callable[..., None]
@@ -26,12 +27,14 @@ Task = Callable[..., None]
 
 
 def run(task: Task, arguments: tuple[Any, ...], workers: int, progress: Progress) -> None:
-    """Runs `task` in `workers` processes; in this one when it is 1. Raises RunFailed.
+    """Runs `task` in `workers` processes; in this one when it is 1, or on a GPU, which one process
+    fills. Raises RunFailed.
 
     `task` and `arguments` must be importable and picklable: the processes are spawned.
     """
-    if workers == 1:
-        task(*arguments, worker=Worker(0, 1), progress=progress)
+    device = pick_device()
+    if workers == 1 or device.type != "cpu":
+        task(*arguments, worker=Worker(0, 1, device), progress=progress)
         return
     context = mp.get_context("spawn")
     said: Any = context.Queue()

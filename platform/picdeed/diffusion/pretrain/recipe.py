@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +32,9 @@ class TrainingPicture:
 class Schedule:
     """Steps and rate of one training. The rate warms up, stays, then falls as a half cosine.
 
-    Only the last `decay` steps depend on `steps`: a longer training has the same beginning.
+    Only the last `decay` steps depend on `steps`: a longer training has the same beginning. At each
+    step in `restarts` the rate begins anew, after it had fallen: a training that was ended, judged
+    and taken up again (I. Loshchilov and F. Hutter, arXiv:1608.03983).
     """
 
     steps: int
@@ -44,13 +46,16 @@ class Schedule:
     ema: float
     clip: float
     precision: str
+    restarts: tuple[int, ...] = ()
 
     def factor(self, step: int) -> float:
         """Part of `rate` that step `step` (from 0) takes, 0..1."""
         from math import cos, pi
 
-        rising = min(1.0, (step + 1) / max(1, self.warmup))
-        gone = max(0.0, (step + 1 - (self.steps - self.decay)) / max(1, self.decay))
+        begun = max((one for one in self.restarts if one <= step), default=0)
+        ended = min((one for one in self.restarts if one > step), default=self.steps)
+        rising = min(1.0, (step - begun + 1) / max(1, self.warmup))
+        gone = max(0.0, (step + 1 - (ended - self.decay)) / max(1, self.decay))
         return rising * (self.final + (1 - self.final) * 0.5 * (1 + cos(pi * min(1.0, gone))))
 
 
@@ -75,6 +80,20 @@ class AutoencoderPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Noise:
+    """The forward process and what is predicted, in diffusers' words (`forward.py`).
+
+    `prediction` is epsilon, v_prediction or flow_prediction; `schedule` a beta schedule, which a
+    flow has none of; `min_snr` the gamma of the loss weights, 0 for equal weights.
+    """
+
+    prediction: str
+    schedule: str
+    zero_snr: bool
+    min_snr: float
+
+
+@dataclass(frozen=True, slots=True)
 class DenoiserPart:
     """UNet and text encoder: sizes, pictures, captions and loss."""
 
@@ -86,14 +105,19 @@ class DenoiserPart:
     text_heads: int
     tokens: int
     vocabulary: int
-    white: float
+    variants: int
+    colour: float
+    place: float
+    tint: float
+    turn: float
+    shift: float
+    smallest: float
     say_white: float
     say_set: float
+    say_also: float
     empty: float
-    jitters: int
-    shift: float
-    scale: float
-    held_out_colours: int
+    held_out: int
+    noise: Noise
     schedule: Schedule
 
 
@@ -107,6 +131,8 @@ class Recipe:
     workers: int
     checkpoint_seconds: float
     concepts: tuple[str, ...]
+    also: Mapping[str, tuple[str, ...]]
+    places: tuple[str, ...]
     sets: tuple[str, ...]
     colours: Mapping[str, tuple[int, int, int]]
     words: tuple[str, ...]
@@ -142,6 +168,8 @@ def parse(tables: Mapping[str, Any], words: tuple[str, ...]) -> Recipe:
         workers=tables["workers"],
         checkpoint_seconds=tables["checkpoint_seconds"],
         concepts=tuple(concept["word"] for concept in tables["concepts"]),
+        also={c["word"]: tuple(c.get("also", ())) for c in tables["concepts"]},
+        places=tuple(tables["places"]),
         sets=tuple(package["set"] for package in tables["packages"]),
         colours={name: _rgb(value) for name, value in tables["colours"].items()},
         words=words,
@@ -153,15 +181,17 @@ def parse(tables: Mapping[str, Any], words: tuple[str, ...]) -> Recipe:
 
 
 def _part(kind: type[_T], table: Mapping[str, Any]) -> _T:
-    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    known = fields(kind)  # type: ignore[arg-type]
+    names = {field.name for field in known}
+    optional = {field.name for field in known if field.default is not MISSING}
     unknown = sorted(set(table) - names)
     if unknown:
         raise UsageError(f"The recipe has unknown keys: {', '.join(unknown)}.")
     values: dict[str, Any] = {}
-    for name in names:
+    for name in names - (optional - set(table)):
         value = table[name]
-        if name == "schedule":
-            value = _part(Schedule, value)
+        if isinstance(value, dict):
+            value = _part({"schedule": Schedule, "noise": Noise}[name], value)
         values[name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
 

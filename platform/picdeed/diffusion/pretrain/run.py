@@ -16,15 +16,14 @@ from pathlib import Path
 
 import torch
 
+from picdeed.core import ids
 from picdeed.core.errors import UsageError
 from picdeed.core.events import Progress, silent
 from picdeed.core.resources import bundled
-from picdeed.diffusion.pretrain import autoencoder, compose, denoiser, export, parallel
+from picdeed.diffusion.pretrain import autoencoder, compose, denoiser, export, latents, parallel
 from picdeed.diffusion.pretrain import recipe as recipes
 from picdeed.diffusion.pretrain.export import Pretrained
 from picdeed.diffusion.pretrain.recipe import Recipe, TrainingPicture
-
-_OF = "recipe.sha256"
 
 
 def pretrain(
@@ -41,10 +40,13 @@ def pretrain(
     Raises UsageError when `work` belongs to another recipe, RunFailed when a worker dies.
     """
     members = compose.trained_set(pictures)
-    _claim(recipe, work)
+    _claim(work, autoencoder.NAME, _taught_by(recipe, members))
     if not (work / f"{autoencoder.NAME}.safetensors").is_file():
         parallel.run(autoencoder.train, (recipe, members, work), recipe.workers, progress)
-    denoiser.encode(recipe, members, export.trained_autoencoder(recipe, work), work, progress)
+    _claim(work, denoiser.NAME, recipe.digest)
+    if not (work / latents.FILE).is_file():
+        parallel.run(latents.encode, (recipe, members, work), recipe.workers, progress)
+        latents.join(members, work)
     if not (work / f"{denoiser.NAME}.safetensors").is_file():
         parallel.run(denoiser.train, (recipe, members, work), recipe.workers, progress)
     return export.write(recipe, members, work, out, snapshot)
@@ -62,14 +64,29 @@ def from_folder(folder: Path) -> list[TrainingPicture]:
     ]
 
 
-def _claim(recipe: Recipe, work: Path) -> None:
+def _taught_by(recipe: Recipe, members: Sequence[TrainingPicture]) -> str:
+    """The hash of all that the autoencoder depends on: another denoiser may be tried on it."""
+    return ids.hash_json(
+        {
+            "seed": recipe.seed,
+            "side": recipe.side,
+            "colours": recipe.tables["colours"],
+            "autoencoder": recipe.tables["autoencoder"],
+            "pictures": [ids.sha256_file(picture.path) for picture in members],
+        }
+    )
+
+
+def _claim(work: Path, part: str, digest: str) -> None:
+    """State belongs to what made it. Raises UsageError where it was something else."""
     work.mkdir(parents=True, exist_ok=True)
-    mark = work / _OF
+    mark = work / f"{part}.sha256"
     if not mark.is_file():
-        mark.write_text(recipe.digest, "utf-8")
-    elif mark.read_text("utf-8") != recipe.digest:
+        mark.write_text(digest, "utf-8")
+    elif mark.read_text("utf-8") != digest:
         raise UsageError(
-            f"{work} holds the state of another recipe; nothing was changed.",
+            f"The {part} in {work} was trained by another recipe or on other pictures; nothing was "
+            "changed.",
             hint="Give another work folder, or delete this one to begin again.",
         )
 
