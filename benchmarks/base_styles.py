@@ -27,7 +27,7 @@ from PIL import Image
 
 from picdeed.core.ids import sha256
 from picdeed.core.resources import bundled
-from picdeed.diffusion.lora import load_adapter, put_on
+from picdeed.diffusion.lora import load_adapter
 from picdeed.diffusion.models import check_base, load_base
 from picdeed.diffusion.plan import SCHEMA, RunPlan, Trainee
 from picdeed.diffusion.pretrain import compose
@@ -36,6 +36,7 @@ from picdeed.diffusion.recipe import load_recipe
 from picdeed.diffusion.sample import draw as paint
 from picdeed.diffusion.style import style_of
 from picdeed.diffusion.train import train
+from picdeed.diffusion.worn import bare, put_on
 from picdeed.imaging.grid import contact_sheet
 from picdeed.sources import linocut
 from picdeed.sources.demo_set import GOOD
@@ -70,10 +71,10 @@ def judge(style: str, pictures: Pictures, base: Path, work: Path, steps: int) ->
     loaded = load_base(base)
     seeds = [SEED] * len(unseen)
     plain = paint(loaded, unseen, seeds)
-    put_on(loaded.unet, load_adapter(folder / "adapter.safetensors"))
+    put_on(loaded, load_adapter(folder / "adapter.safetensors"))
     styled = paint(loaded, unseen, seeds)
-    loaded.unet.disable_adapters()
-    off = paint(loaded, unseen[:4], seeds[:4])
+    with bare(loaded):
+        off = paint(loaded, unseen[:4], seeds[:4])
     real = [pictures[word] for word in unseen]
     columns = [*real[:SHOWN], *plain[:SHOWN], *styled[:SHOWN]]
     contact_sheet(columns, SHOWN).save(work / "styles" / f"{folder.name}.png")
