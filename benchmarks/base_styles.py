@@ -76,8 +76,10 @@ def judge(style: str, pictures: Pictures, base: Path, work: Path, steps: int) ->
     with bare(loaded):
         off = paint(loaded, unseen[:4], seeds[:4])
     real = [pictures[word] for word in unseen]
-    columns = [*real[:SHOWN], *plain[:SHOWN], *styled[:SHOWN]]
-    contact_sheet(columns, SHOWN).save(work / "styles" / f"{folder.name}.png")
+    shown = min(SHOWN, len(unseen))
+    alike = [image.resize(plain[0].size) for image in real[:shown]]
+    sheet = contact_sheet([*alike, *plain[:shown], *styled[:shown]], shown)
+    sheet.save(work / "styles" / f"{folder.name}.png")
     loss = result["loss"]
     return {
         "trained on": len(words) - len(unseen),
