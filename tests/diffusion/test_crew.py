@@ -10,7 +10,8 @@ import psutil
 import pytest
 import torch
 
-from picdeed.diffusion.crew import Crew
+from picdeed.core.errors import RunFailed
+from picdeed.diffusion.crew import Crew, led
 from picdeed.diffusion.draws import slots_of
 from picdeed.diffusion.lora import load_adapter
 from picdeed.diffusion.runfolder import read_json, read_log
@@ -71,3 +72,9 @@ def start(folder):
         stderr=subprocess.STDOUT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
+
+
+def test_a_process_that_dies_on_its_way_is_not_waited_for(tmp_path):
+    """Torch would wait for hours: the other one finds no plan here."""
+    with pytest.raises(RunFailed, match="ended"), led(tmp_path, 2):
+        pytest.fail("nobody came")

@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from picdeed.diffusion.draws import Slot
 
 # A process that computes evidence keeps the others waiting; one that died is noticed at once.
 _PATIENCE = dt.timedelta(hours=6)
+_LOOK = 0.05  # seconds between looks at the door
 _LAST_WORDS = 5.0  # seconds that a process has to end by itself
 
 
@@ -84,6 +86,7 @@ def led(folder: Path, processes: int) -> Iterator[Crew]:
             for rank in range(1, processes)
         ]  # fmt: skip
         try:
+            _await(others, store)
             with joined(Crew(0, processes), store) as crew:
                 yield crew
         finally:
@@ -98,6 +101,7 @@ def led(folder: Path, processes: int) -> Iterator[Crew]:
 @contextlib.contextmanager
 def joined(crew: Crew, store: Path) -> Iterator[Crew]:
     """Meet the other processes at `store`, a path that all know; part at the end."""
+    _door(store, crew.rank).touch()
     # Loopback by name: gloo else looks up the host's name, which need not resolve.
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     cuda = torch.cuda.is_available()
@@ -117,6 +121,21 @@ def joined(crew: Crew, store: Path) -> Iterator[Crew]:
         yield crew
     finally:
         dist.destroy_process_group()
+
+
+def _await(others: Sequence[subprocess.Popen[bytes]], store: Path) -> None:
+    """Wait until all others are at the door: torch would wait for hours for one that died before.
+
+    Raises RunFailed when one of them has ended.
+    """
+    while not all(_door(store, rank).exists() for rank in range(1, len(others) + 1)):
+        if any(other.poll() is not None for other in others):
+            raise _gone()
+        time.sleep(_LOOK)
+
+
+def _door(store: Path, rank: int) -> Path:
+    return store.with_name(f"here-{rank}")
 
 
 def _gone() -> RunFailed:
