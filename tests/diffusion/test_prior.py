@@ -24,7 +24,7 @@ from picdeed.diffusion.ready import prepare, slots_losses
 from picdeed.diffusion.recipe import Precision
 from picdeed.diffusion.runfolder import STOPPED, Stopped, ask_to_stop, read_log
 from picdeed.diffusion.sample import draw, image_of
-from picdeed.diffusion.samples import suited
+from picdeed.diffusion.samples import quickest
 from picdeed.diffusion.train import main, slots_for, train
 from picdeed.testing import tiny_model, tiny_picture
 
@@ -116,7 +116,7 @@ def test_they_are_what_the_base_draws_before_it_is_decoded(family, ink, make_pla
     moments = latents["prior_1_1"]
     assert moments.shape == (1, 2, 4, 8, 8)
     assert not moments[0, 1].any(), "no spread"
-    asked = {"steps": prior.STEPS, "guidance": prior.GUIDANCE, "sampler": suited(base)}
+    asked = {"steps": prior.STEPS, "guidance": prior.GUIDANCE, "sampler": quickest(base)}
     (drawn,) = draw(base, ["a ring"], [1], **asked)
     vae = base.vae
     shift = vae.config.shift_factor or 0.0

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -306,3 +307,10 @@ def test_a_trainer_that_is_asked_to_stop_ends_before_its_next_step(a_run, monkey
     assert trainer.main([str(again)]) == 0
     whole, parts = (f / "adapter.safetensors" for f in (again, folder))
     assert whole.read_bytes() == parts.read_bytes()
+
+
+def test_what_a_kill_left_beside_a_finished_run_is_removed(a_finished_run, tmp_path):
+    folder = Path(shutil.copytree(a_finished_run, tmp_path / "run"))
+    (folder / ".heartbeat.part").write_text("{")
+    train(folder)
+    assert not list(folder.rglob(".*.part"))

@@ -38,7 +38,7 @@ def test_a_broken_deed_is_named(tmp_path: Path) -> None:
         read_deed(tmp_path)
 
 
-@pytest.mark.soak  # two and a half minutes: 1,763 pictures are drawn, compared and gated
+@pytest.mark.soak  # two and a half minutes: 2,183 pictures are drawn, compared and gated
 @pytest.mark.network
 def test_the_pinned_packages_give_the_shipped_root(tmp_path: Path) -> None:
     recipe = bundled("configs") / "pretrain" / "sprig.toml"

@@ -35,7 +35,7 @@ from picdeed.diffusion.models import Base
 from picdeed.diffusion.plan import RunPlan
 from picdeed.diffusion.prompts import Prompt
 from picdeed.diffusion.sample import draw_latents
-from picdeed.diffusion.samples import suited
+from picdeed.diffusion.samples import quickest
 
 STEPS, GUIDANCE = 20, 2.5
 """As `picdeed generate` draws unless it is told otherwise."""
@@ -133,7 +133,9 @@ def require_drawing(base: Base, plan: RunPlan) -> None:
 
 
 def _drawn(base: Base, prompt: str, seed: int) -> torch.Tensor:
-    latent = draw_latents(base, prompt, seed, steps=STEPS, guidance=GUIDANCE, sampler=suited(base))
+    latent = draw_latents(
+        base, prompt, seed, steps=STEPS, guidance=GUIDANCE, sampler=quickest(base)
+    )
     if not bool(torch.isfinite(latent).all()):
         raise RunFailed(
             f"The base's own picture of {prompt!r} is not finite; nothing was trained.",
@@ -148,7 +150,7 @@ def _deciding(base: Base, prompt: str, seed: int) -> dict[str, Any]:
         "base": base.facts.sha256,
         "prompt": prompt,
         "seed": seed,
-        "sampler": str(suited(base)),
+        "sampler": str(quickest(base)),
         "steps": STEPS,
         "guidance": GUIDANCE,
         "diffusers": diffusers.__version__,

@@ -85,10 +85,10 @@ def draw_quickly(
     """A picture each, in few steps, by whichever sampler suits the base."""
     from picdeed.diffusion.sample import draw
 
-    return draw(base, prompts, seeds, steps=steps, guidance=GUIDANCE, sampler=suited(base))
+    return draw(base, prompts, seeds, steps=steps, guidance=GUIDANCE, sampler=quickest(base))
 
 
-def suited(base: Base) -> Sampler:
+def quickest(base: Base) -> Sampler:
     """The sampler that needs the fewest steps of those that draw with the base."""
     known = base.family.samplers(base.facts.prediction)
     return Sampler.DPM if Sampler.DPM in known else next(iter(known))

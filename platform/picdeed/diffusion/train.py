@@ -63,6 +63,8 @@ def train(folder: Path, *, parent: int | None = None) -> dict[str, Any]:
     with held(folder):
         done = finished(folder)
         if done is not None:
+            for half in folder.rglob(".*.part"):  # of a kill after the end; nobody writes it again
+                half.unlink()
             return done
         (folder / "error.json").unlink(missing_ok=True)
         with (
