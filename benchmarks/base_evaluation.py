@@ -13,12 +13,14 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
-from base_painting import GUIDANCE, SEEDS, STEPS
+from base_painting import SEEDS, STEPS
 
 from picdeed.diffusion.models import check_base
+from picdeed.diffusion.suited import suited
 
 PARTS = ("judge", "decoder", "copies", "prompts", "styles", "noise", "repeat", "pace")
 
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         "schema": "picdeed.base-evaluation/1",
         "base": check_base(given.base).sha256,
         "recipe": deed["recipe"],
-        "painted": {"seeds": SEEDS, "steps": STEPS, "guidance": GUIDANCE, "sampler": "ddim"},
+        "painted": {"seeds": SEEDS, "steps": STEPS, **asdict(suited(given.base))},
         "versions": {name: metadata.version(name) for name in ("torch", "diffusers", "numpy")},
     }
     missing = []

@@ -43,7 +43,7 @@ def prompts() -> list[str]:
 
 def drawn(registry: Registry, prompt: str, out: Path) -> Image.Image:
     """One released picture, as small as its cell."""
-    wish = pipeline.Wish(prompt, seed=SEED, steps=20, guidance=2.5)
+    wish = pipeline.Wish(prompt, seed=SEED, steps=20)
     (one,) = pipeline.publish(registry, "sprig", wish, out).outputs
     return Image.open(one.path).convert("RGB").resize((CELL, CELL), Image.Resampling.LANCZOS)
 

@@ -44,6 +44,7 @@ from picdeed.diffusion.pretrain import (
 from picdeed.diffusion.pretrain import recipe as recipes
 from picdeed.diffusion.pretrain.recipe import Noise
 from picdeed.diffusion.pretrain.run import from_folder
+from picdeed.diffusion.suited import suited
 
 COSINE, LINEAR = "squaredcos_cap_v2", "scaled_linear"
 VARIANTS = {
@@ -56,7 +57,7 @@ VARIANTS = {
     "epsilon, cosine, min-SNR 5": Noise("epsilon", COSINE, zero_snr=False, min_snr=5),
     "rectified flow": Noise("flow_prediction", COSINE, zero_snr=False, min_snr=0),
 }
-SEEDS, GUIDANCE = tuple(range(11, 19)), 2.5
+SEEDS = tuple(range(11, 19))
 RATIOS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # signal to noise, as variances
 SHOWN = 96  # samples of which the errors are told
 _LATER = 1_000_000  # a step that no training reaches
@@ -91,7 +92,7 @@ def measure(
     told = errors(recipe, members, work, pipeline)
     pipeline.save_pretrained(work / "base")
     words = list(recipe.concepts)
-    painted = [paint(work / "base", words, seed, GUIDANCE) for seed in SEEDS]
+    painted = [paint(work / "base", words, seed, suited(work / "base")) for seed in SEEDS]
     shutil.rmtree(work / "base")
     np.save(work / "painted.npy", np.stack(painted))
     return {"errors": told, "cpu_seconds": round(seconds)}

@@ -23,6 +23,7 @@ import torch
 from picdeed.diffusion.devices import repeatable, threads_for
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.sample import draw
+from picdeed.diffusion.suited import suited
 
 PROMPTS = ("cat", "a blue fish", "tree on grass", "rocket at night")
 
@@ -36,18 +37,19 @@ def main(arguments: Sequence[str]) -> int:
     began = time.monotonic()
     base = load_base(given.base)
     loading = time.monotonic() - began
+    how = suited(given.base)
     pipeline = diffusers.StableDiffusionPipeline.from_pretrained(given.base, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     prompts, seeds = list(PROMPTS) * 2, list(range(8))
 
     def ours() -> None:
         with repeatable(threads_for(base.facts.parameters)):
-            draw(base, prompts, seeds, steps=20)
+            draw(base, prompts, seeds, steps=20, guidance=how.guidance, interval=how.interval)
 
     def theirs() -> None:
         torch.set_num_threads(2)
         noise = [torch.Generator().manual_seed(seed) for seed in seeds]
-        pipeline(prompts, num_inference_steps=20, guidance_scale=2.5, generator=noise)
+        pipeline(prompts, num_inference_steps=20, guidance_scale=how.guidance, generator=noise)
 
     told: dict[str, list[tuple[float, float]]] = {"picdeed": [], "diffusers, one batch": []}
     for _ in range(given.rounds):

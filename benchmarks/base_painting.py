@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -16,11 +17,13 @@ import numpy.typing as npt
 import torch
 
 from picdeed.core.ids import hash_json
+from picdeed.diffusion.guidance import guided_within
 from picdeed.diffusion.models import check_base
 from picdeed.diffusion.pretrain import compose
 from picdeed.diffusion.pretrain import recipe as recipes
+from picdeed.diffusion.suited import Suited, suited
 
-SEEDS, STEPS, GUIDANCE = (11, 12, 13, 14), 20, 2.5
+SEEDS, STEPS = (11, 12, 13, 14), 20
 _AT_ONCE, _WORKERS = 16, 2
 
 Bytes = npt.NDArray[np.uint8]
@@ -61,17 +64,23 @@ def painted(
     work: Path,
     *,
     seeds: Sequence[int] = SEEDS,
-    guidance: float = GUIDANCE,
+    guidance: float | None = None,
 ) -> list[Bytes]:
-    """For each seed uint8[prompts, side, side, 3]. Picture i of a seed has its own noise."""
-    digest = check_base(base).sha256
-    asked = [(seed, hash_json([digest, list(prompts), seed, STEPS, guidance])) for seed in seeds]
+    """For each seed uint8[prompts, side, side, 3]. Picture i of a seed has its own noise.
+
+    Drawn as its deed says, unless with another `guidance`.
+    """
+    how = suited(base)
+    if guidance is not None:
+        how = replace(how, guidance=guidance)
+    key = [check_base(base).sha256, list(prompts), STEPS, asdict(how)]
+    asked = [(seed, hash_json([*key, seed])) for seed in seeds]
     paths = [work / "painted" / f"{name}.npy" for _, name in asked]
     missing = [k for k, path in enumerate(paths) if not path.is_file()]
     if missing:
         paths[0].parent.mkdir(parents=True, exist_ok=True)
         with ProcessPoolExecutor(_WORKERS, mp_context=get_context("spawn")) as pool:
-            jobs = [pool.submit(paint, base, prompts, seeds[k], guidance) for k in missing]
+            jobs = [pool.submit(paint, base, prompts, seeds[k], how) for k in missing]
             for k, job in zip(missing, jobs, strict=True):
                 beside = paths[k].with_suffix(".part.npy")
                 np.save(beside, job.result())
@@ -79,7 +88,7 @@ def painted(
     return [np.load(path) for path in paths]
 
 
-def paint(base: Path, prompts: Sequence[str], seed: int, guidance: float) -> Bytes:
+def paint(base: Path, prompts: Sequence[str], seed: int, how: Suited) -> Bytes:
     """uint8[prompts, side, side, 3], picture i from the noise of seed 1000 seed + i."""
     # One thread each: small convolutions do not fill two.
     torch.set_num_threads(1)
@@ -91,12 +100,13 @@ def paint(base: Path, prompts: Sequence[str], seed: int, guidance: float) -> Byt
     for first in range(0, len(prompts), _AT_ONCE):
         some = list(prompts[first : first + _AT_ONCE])
         noise = [torch.Generator().manual_seed(seed * 1000 + first + k) for k in range(len(some))]
-        images = pipeline(
-            some,
-            num_inference_steps=STEPS,
-            guidance_scale=guidance,
-            generator=noise,
-            output_type="np",
-        ).images
+        with guided_within(pipeline.unet, how.interval, steps=STEPS, pictures=len(some)):
+            images = pipeline(
+                some,
+                num_inference_steps=STEPS,
+                guidance_scale=how.guidance,
+                generator=noise,
+                output_type="np",
+            ).images
         found.append(np.rint(images * 255).astype(np.uint8))
     return np.concatenate(found)

@@ -28,6 +28,7 @@ from base_sets import real
 from picdeed.core.resources import bundled
 from picdeed.diffusion.pretrain import compose
 from picdeed.diffusion.pretrain import recipe as recipes
+from picdeed.diffusion.suited import suited
 
 _SEEDS = (11, 12)
 _BOOTSTRAPS = 2000
@@ -71,7 +72,7 @@ def distances(recipe: recipes.Recipe, court: Court, work: Path, base: Path) -> d
     }
     unseen = sets.pop(_UNSEEN)
     report = {name: _distance(some, unseen) for name, some in sets.items()}
-    for scale in (1.0, 2.5, 3.0):
+    for scale in (1.0, 3.0, suited(base).guidance):
         seeds = painted(base, list(recipe.concepts), work, seeds=_SEEDS, guidance=scale)
         rows = [court.features(as_values(pictures)).double().numpy() for pictures in seeds]
         for seed, row in zip(_SEEDS, rows, strict=True):

@@ -35,6 +35,7 @@ from picdeed.diffusion.pretrain import recipe as recipes
 from picdeed.diffusion.recipe import load_recipe
 from picdeed.diffusion.sample import draw as paint
 from picdeed.diffusion.style import style_of
+from picdeed.diffusion.suited import suited
 from picdeed.diffusion.train import train
 from picdeed.diffusion.worn import bare, put_on
 from picdeed.imaging.grid import contact_sheet
@@ -69,12 +70,13 @@ def judge(style: str, pictures: Pictures, base: Path, work: Path, steps: int) ->
     result = _trained(folder, pictures, unseen, base, steps)
     seconds = time.process_time() - began
     loaded = load_base(base)
-    seeds = [SEED] * len(unseen)
-    plain = paint(loaded, unseen, seeds)
+    seeds, usual = [SEED] * len(unseen), suited(base)
+    how = {"guidance": usual.guidance, "interval": usual.interval}
+    plain = paint(loaded, unseen, seeds, **how)
     put_on(loaded, load_adapter(folder / "adapter.safetensors"))
-    styled = paint(loaded, unseen, seeds)
+    styled = paint(loaded, unseen, seeds, **how)
     with bare(loaded):
-        off = paint(loaded, unseen[:4], seeds[:4])
+        off = paint(loaded, unseen[:4], seeds[:4], **how)
     real = [pictures[word] for word in unseen]
     shown = min(SHOWN, len(unseen))
     alike = [image.resize(plain[0].size) for image in real[:shown]]

@@ -12,6 +12,8 @@ import pytest
 from picdeed.core.errors import Denied, IntegrityError, MissingPart, UsageError
 from picdeed.core.events import Event
 from picdeed.core.resources import bundled
+from picdeed.diffusion.samplers import Sampler
+from picdeed.diffusion.suited import Suited, suited
 from picdeed.flow import inside, pipeline
 from picdeed.registry import bases, ledger
 from picdeed.registry.session import create_registry
@@ -29,6 +31,7 @@ def test_the_words_are_the_deeds(base):
     assert base.things == tuple(deed["concepts"])
     assert base.sha256 == deed["sha256"]
     assert base.times == 1000
+    assert base.suited == suited(bundled("models") / "sprig")
     assert base.grounds
     assert 1e6 < base.size < 25e6
 
@@ -36,7 +39,7 @@ def test_the_words_are_the_deeds(base):
 def test_a_prompt_is_a_caption_as_it_was_trained():
     known = inside.Vocabulary(
         "bas_1", "sprig", "0" * 64, 1, "v_prediction", 1000, ("cat",), ("blue",),
-        ("blue", "orange"), ("on a beach",),
+        ("blue", "orange"), ("on a beach",), Suited(Sampler.DDIM),
     )  # fmt: skip
     assert known.prompt("cat") == "cat"
     assert known.prompt("cat", behind="orange") == "cat on an orange background"
@@ -49,7 +52,8 @@ def test_every_part_is_about_the_picture_that_is_drawn(registry, base):
     assert inside.attention(registry, base.id, WISH).picture.tobytes() == plain
     assert inside.noised(registry, base.id, WISH, (0, 999)).picture.tobytes() == plain
     assert inside.channels(registry, base.id, WISH, 1.0).picture.tobytes() == plain
-    (same, other) = inside.guided(registry, base.id, WISH, (2.5, 4.0))
+    own = base.suited.guidance
+    (same, other) = inside.guided(registry, base.id, WISH, (own, own + 2))
     assert same.picture.tobytes() == plain != other.picture.tobytes()
     (sampled,) = inside.sampled_by(registry, base.id, WISH, ("ddim",), (2,))
     assert sampled.picture.tobytes() == plain

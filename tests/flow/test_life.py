@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from picdeed.core.errors import Denied, RunFailed, UsageError
+from picdeed.core.resources import bundled
 from picdeed.diffusion.recipe import Recipe, load_recipe
 from picdeed.flow import credential as crediting
 from picdeed.flow import pipeline
@@ -19,6 +20,7 @@ from picdeed.flow.credential import credential
 from picdeed.flow.generate import MOST, generate
 from picdeed.jobs import launch
 from picdeed.registry import snapshots, subjects
+from picdeed.registry.outputs import Output
 from picdeed.registry.runs import Run
 from picdeed.registry.session import Registry, open_registry
 from picdeed.rights.claims import ClaimKind
@@ -140,6 +142,28 @@ def test_the_same_wish_gives_the_same_outputs(lived: Registry, lived_once: Life)
     wish = pipeline.Wish("a drawing of a star", n=2, steps=2)
     again = pipeline.publish(lived, lived_once.adapter, wish)
     assert tuple(one.id for one in again.outputs) == lived_once.outputs
+
+
+def test_guidance_is_the_bases_own_unless_told(lived: Registry, lived_once: Life) -> None:
+    """What was drawn within a part of the steps says so; of all steps its recipe, and so its id, is
+    what it was before there was an interval."""
+    wish = pipeline.Wish("a drawing of a star", steps=2, guidance=2.5)
+    whole = replace(wish, guidance_start=0.0, guidance_stop=1.0)
+    half = replace(wish, guidance_start=0.5)
+    told = [pipeline.publish(lived, lived_once.adapter, one).outputs[0].id for one in (whole, half)]
+    with lived.read() as session:
+        rows = [subjects.require(session, Output, one) for one in (lived_once.outputs[0], *told)]
+        usual, of_all, of_half = (dict(row.recipe) for row in rows)
+    assert len({row.pixel_sha256 for row in rows}) == 3
+    own = json.loads((bundled("models") / "sprig" / "deed.json").read_text())["sampling"]
+    assert {name: usual[name] for name in own} == own
+    assert of_all == {
+        "base": usual["base"], "adapter": lived_once.adapter, "prompt": "a drawing of a star",
+        "seed": 0, "steps": 2, "guidance": 2.5, "sampler": "ddim",
+    }  # fmt: skip
+    assert of_half == of_all | {"guidance_start": 0.5, "guidance_stop": own["guidance_stop"]}
+    with pytest.raises(UsageError, match=r"begin at 0\.9"):
+        pipeline.publish(lived, lived_once.adapter, replace(half, guidance_start=0.9))
 
 
 def test_more_outputs_than_can_be_drawn_are_refused(lived: Registry, lived_once: Life) -> None:

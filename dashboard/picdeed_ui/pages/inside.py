@@ -27,7 +27,7 @@ def asked(base: inside.Vocabulary) -> pipeline.Wish:
         seed = first.number_input("Seed", min_value=0, max_value=2**32 - 1, value=11)
         n = second.number_input("Steps", min_value=2, max_value=MOST_STEPS, value=20)
         guidance = third.number_input(
-            "Guidance", min_value=1.0, max_value=15.0, value=2.5, step=0.5
+            "Guidance", min_value=1.0, max_value=15.0, value=base.suited.guidance, step=0.5
         )
         sampler = last.selectbox("Sampler", list(SAMPLERS), format_func=SAMPLERS.__getitem__)
     side(f"“{prompt}”")

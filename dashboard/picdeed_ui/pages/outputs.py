@@ -102,6 +102,9 @@ def _credential(row: Output) -> None:
     words("note", seen.statement)
     recipe = row.recipe if isinstance(row.recipe, dict) else {}
     drawn = f"seed {row.seed}, {recipe.get('steps')} steps, guidance {recipe.get('guidance')}"
+    if "guidance_start" in recipe:
+        span = (recipe["guidance_start"], recipe.get("guidance_stop", 1.0))
+        drawn += f" from {span[0]:.0%} to {span[1]:.0%} of them"
     facts(
         [
             ("Prompt", row.prompt),

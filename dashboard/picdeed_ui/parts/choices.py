@@ -32,9 +32,9 @@ def guidance(lesson: Lesson) -> None:
         "The network is asked twice: with the words, and with none. The difference between its two "
         "answers is what the words want; guidance *w* exaggerates it. 1 adds nothing: the words "
         "alone. More makes things clearer and more colourful, and pictures of different seeds more "
-        "alike; too much burns them. The noise below is the same each time.",
+        "alike; too much burns them. " + _within(lesson) + "The noise below is the same each time.",
         GUIDED,
-        ("Ho and Salimans 2022, arXiv 2207.12598",),
+        ("Ho and Salimans 2022, arXiv 2207.12598", "Kynkäänniemi et al. 2024, arXiv 2404.07724"),
     )
     seen: tuple[Guided, ...] | None = answer(
         "guidance", "Guide from 1 to 8", inside.guided, lesson, GUIDANCES
@@ -46,6 +46,18 @@ def guidance(lesson: Lesson) -> None:
         for one in seen
     )
     took(sum(one.seconds for one in seen), "Your own guidance above is not used here.")
+
+
+def _within(lesson: Lesson) -> str:
+    """In which steps of the wish the base is guided, where it is not in all."""
+    guided = lesson.base.suited.interval.steps(lesson.wish.steps)
+    if len(guided) in {0, lesson.wish.steps}:
+        return ""
+    return (
+        f"This base is guided in the steps {guided.start + 1} to {guided.stop} of "
+        f"{lesson.wish.steps} only: out of static alone the words mean one mean picture, and "
+        "exaggerating it would pull all seeds there; in the last steps nothing is left to decide. "
+    )
 
 
 def samplers(lesson: Lesson) -> None:

@@ -354,10 +354,17 @@ def generate(
     n: Annotated[int, typer.Option("-n", min=1)] = 1,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     steps: Annotated[int, typer.Option(min=1, max=1000)] = 20,
-    guidance: Annotated[float, typer.Option(min=0.0, max=100.0)] = 2.5,
-    sampler: Annotated[
-        str | None, typer.Option(help="Without it the one that suits the base.")
+    guidance: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=100.0, help="Without it, as below, what suits the base."),
     ] = None,
+    guidance_start: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Share of the steps before it.")
+    ] = None,
+    guidance_stop: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Share of the steps at its end.")
+    ] = None,
+    sampler: Annotated[str | None, typer.Option()] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR")] = None,
 ) -> None:
     """Draw pictures, sign them, read them back, release them."""
@@ -369,7 +376,7 @@ def generate(
             hint="picdeed runs list shows the runs.",
         )
     opened = call.open()
-    wish = pipeline.Wish(prompt, n, seed, steps, guidance, sampler)
+    wish = pipeline.Wish(prompt, n, seed, steps, guidance, sampler, guidance_start, guidance_stop)
     with call.progress() as progress:
         done = pipeline.publish(opened, subject or base or "", wish, out, progress=progress)
     if call.as_json:

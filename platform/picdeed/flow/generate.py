@@ -6,14 +6,15 @@ A held picture lies unsigned inside the registry only. `credential` signs and re
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from picdeed.core.errors import Denied, UsageError
 from picdeed.core.events import Event, Progress, silent
 from picdeed.core.ids import sha256
-from picdeed.diffusion.suited import suited_sampler
+from picdeed.diffusion.guidance import ALWAYS, Interval
+from picdeed.diffusion.suited import suited
 from picdeed.flow.basefiles import folder_of, require_folder
 from picdeed.registry import ledger, outputs, revocations, runs, subjects
 from picdeed.registry.bases import Base
@@ -27,14 +28,52 @@ MOST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What to draw; seeds are seed, seed + 1, ... Without a sampler the one that suits the base."""
+    """What to draw; seeds are seed, seed + 1, ... What is None is what suits the base.
+
+    There is guidance between two shares of the steps, `guidance_start` and `guidance_stop`.
+    """
 
     prompt: str
     n: int = 1
     seed: int = 0
     steps: int = 20
-    guidance: float = 2.5
+    guidance: float | None = None
     sampler: str | None = None
+    guidance_start: float | None = None
+    guidance_stop: float | None = None
+
+    def settled(self, folder: Path) -> Settled:
+        """How it is drawn with the base in a folder. Raises UsageError like `suited`."""
+        usual = suited(folder)
+        start, stop = self.guidance_start, self.guidance_stop
+        interval = Interval(
+            usual.interval.start if start is None else start,
+            usual.interval.stop if stop is None else stop,
+        )
+        interval.require()
+        return Settled(
+            steps=self.steps,
+            guidance=usual.guidance if self.guidance is None else self.guidance,
+            interval=interval,
+            sampler=self.sampler or str(usual.sampler),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a wish is drawn, with nothing left open."""
+
+    steps: int
+    guidance: float
+    interval: Interval
+    sampler: str
+
+    def document(self) -> dict[str, Any]:
+        """As recipes of outputs hold it. Those from before there was an interval keep their ids."""
+        told = {"steps": self.steps, "guidance": self.guidance, "sampler": self.sampler}
+        if self.interval != ALWAYS:
+            told |= {"guidance_start": self.interval.start, "guidance_stop": self.interval.stop}
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +103,11 @@ def generate(
     with registry.read() as session:
         adapter, base = _resolve(session, subject)
         require_good(session, adapter, base)
-        sampler = wish.sampler or str(suited_sampler(require_folder(registry, base)))
-        wish = replace(wish, sampler=sampler)
-        recipes = [_recipe(base, adapter, wish, wish.seed + i) for i in range(wish.n)]
+        how = wish.settled(require_folder(registry, base))
+        recipes = [_recipe(base, adapter, wish, wish.seed + i, how) for i in range(wish.n)]
         before = [outputs.with_recipe(session, recipe) for recipe in recipes]
     todo = [recipe for recipe, known in zip(recipes, before, strict=True) if known is None]
-    drawn = _draw(registry, base, adapter, todo, progress)
+    drawn = _draw(registry, base, adapter, todo, how, progress)
     ids = iter(drawn)
     return Generated(
         outputs=tuple(known.id if known is not None else next(ids) for known in before),
@@ -119,24 +157,25 @@ def require_good(
     )
 
 
-def _recipe(base: Base, adapter: Adapter | None, wish: Wish, seed: int) -> dict[str, Any]:
+def _recipe(
+    base: Base, adapter: Adapter | None, wish: Wish, seed: int, how: Settled
+) -> dict[str, Any]:
     """Everything that fixes the pixels on one machine and torch version."""
     return {
         "base": base.sha256,
         "adapter": adapter.id if adapter else None,
         "prompt": wish.prompt,
         "seed": seed,
-        "steps": wish.steps,
-        "guidance": wish.guidance,
-        "sampler": wish.sampler,
+        **how.document(),
     }
 
 
-def _draw(
+def _draw(  # noqa: PLR0917 - what is drawn, by what, how
     registry: Registry,
     base: Base,
     adapter: Adapter | None,
     recipes: list[dict[str, Any]],
+    how: Settled,
     progress: Progress,
 ) -> list[str]:
     if not recipes:
@@ -148,9 +187,10 @@ def _draw(
         registry.root / adapter.path if adapter else None,
         [recipe["prompt"] for recipe in recipes],
         [recipe["seed"] for recipe in recipes],
-        steps=recipes[0]["steps"],
-        guidance=recipes[0]["guidance"],
-        sampler=recipes[0]["sampler"],
+        steps=how.steps,
+        guidance=how.guidance,
+        interval=how.interval,
+        sampler=how.sampler,
         base_sha256=base.sha256,
         progress=progress,
     )

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from picdeed.core.errors import MissingPart
 from picdeed.core.events import Progress, silent
 from picdeed.core.resources import bundled
-from picdeed.diffusion.samplers import Sampler, parse_sampler
+from picdeed.diffusion.samplers import parse_sampler
+from picdeed.diffusion.suited import Suited, suited
 from picdeed.flow.basefiles import folder_of
 from picdeed.flow.generate import Wish, require_base
 from picdeed.flow.init import EMBEDDED
@@ -51,7 +52,7 @@ class Vocabulary:
 
     `id` is the base's, `size` that of its files in bytes, `prediction` what its network says
     (epsilon, v_prediction or sample), `times` how many its schedule has. `grounds` are colours
-    behind a thing, `tints` colours of the thing itself.
+    behind a thing, `tints` colours of the thing itself; `suited` is how it draws best.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Vocabulary:
     tints: tuple[str, ...]
     grounds: tuple[str, ...]
     places: tuple[str, ...]
+    suited: Suited
 
     def prompt(self, thing: str, *, tint: str = "", behind: str = "") -> str:
         """A caption as it was trained: `blue cat on a beach`, `cat on a blue background`."""
@@ -110,13 +112,14 @@ def embedded(registry: Registry) -> Vocabulary:
         tints=tuple(row.deed.get("tints", colours if recipe["denoiser"].get("tint") else ())),
         grounds=colours,
         places=tuple(row.deed.get("places", recipe.get("places", ()))),
+        suited=suited(folder),
     )
 
 
 def drawn(registry: Registry, base: str, wish: Wish) -> Image.Image:
     """The wish's picture, exactly as `generate` draws its first one."""
-    with _opened(registry, base) as loaded:
-        return _first(loaded, wish)
+    with _opened(registry, base, wish) as (loaded, how):
+        return _first(loaded, wish, how)
 
 
 def noised(
@@ -128,19 +131,19 @@ def noised(
     progress: Progress = silent,
 ) -> Noised:
     """The wish's picture, noised along the base's schedule with the noise of the same seed."""
-    with _opened(registry, base) as loaded:
+    with _opened(registry, base, wish) as (loaded, how):
         from picdeed.diffusion.inside import noising
 
-        picture = _first(loaded, wish)
+        picture = _first(loaded, wish, how)
         return noising.noised(loaded, picture, times, seed=wish.seed, progress=progress)
 
 
 def denoised(registry: Registry, base: str, wish: Wish, *, progress: Progress = silent) -> Denoised:
     """The wish's picture on its way out of static."""
-    with _opened(registry, base) as loaded:
+    with _opened(registry, base, wish) as (loaded, how):
         from picdeed.diffusion.inside import denoising
 
-        return denoising.denoised(loaded, wish.prompt, wish.seed, **_how(wish), progress=progress)
+        return denoising.denoised(loaded, wish.prompt, wish.seed, **how, progress=progress)
 
 
 def guided(
@@ -152,10 +155,9 @@ def guided(
     progress: Progress = silent,
 ) -> tuple[Guided, ...]:
     """The wish's picture under each guidance instead of its own."""
-    with _opened(registry, base) as loaded:
+    with _opened(registry, base, wish) as (loaded, how):
         from picdeed.diffusion.inside import comparing
 
-        how = _how(wish)
         del how["guidance"]
         return comparing.guided(loaded, wish.prompt, wish.seed, guidances, **how, progress=progress)
 
@@ -173,7 +175,7 @@ def sampled_by(
 
     Raises UsageError for a sampler that there is not.
     """
-    with _opened(registry, base) as loaded:
+    with _opened(registry, base, wish) as (loaded, how):
         from picdeed.diffusion.inside import comparing
 
         return comparing.sampled_by(
@@ -182,7 +184,8 @@ def sampled_by(
             wish.seed,
             [parse_sampler(name) for name in samplers],
             steps,
-            guidance=wish.guidance,
+            guidance=how["guidance"],
+            interval=how["interval"],
             progress=progress,
         )
 
@@ -191,20 +194,22 @@ def attention(
     registry: Registry, base: str, wish: Wish, *, progress: Progress = silent
 ) -> Attention:
     """Which places of the wish's picture read which of its words."""
-    with _opened(registry, base) as loaded:
+    with _opened(registry, base, wish) as (loaded, how):
         from picdeed.diffusion.inside import attention as reading
 
-        return reading.attention(loaded, wish.prompt, wish.seed, **_how(wish), progress=progress)
+        return reading.attention(loaded, wish.prompt, wish.seed, **how, progress=progress)
 
 
 def channels(
     registry: Registry, base: str, wish: Wish, factor: float = 0.0, *, progress: Progress = silent
 ) -> Channels:
     """The latents of the wish's picture, channel by channel, each multiplied by `factor` alone."""
-    with _opened(registry, base) as loaded:
+    with _opened(registry, base, wish) as (loaded, how):
         from picdeed.diffusion.inside import channels as splitting
 
-        return splitting.channels(loaded, _first(loaded, wish), factor=factor, progress=progress)
+        return splitting.channels(
+            loaded, _first(loaded, wish, how), factor=factor, progress=progress
+        )
 
 
 def _require_parts() -> None:
@@ -217,18 +222,20 @@ def _require_parts() -> None:
 
 
 @contextmanager
-def _opened(registry: Registry, base: str) -> Iterator[Base]:
-    """The base, loaded once, with its own number of threads; Denied when it was revoked."""
+def _opened(registry: Registry, base: str, wish: Wish) -> Iterator[tuple[Base, dict[str, Any]]]:
+    """The base, loaded once, with its own number of threads, and how it is to draw the wish; Denied
+    when it was revoked."""
     with registry.read() as session:
         row = subjects.require(session, bases.Base, base)
         require_base(session, row)
     _require_parts()
     from picdeed.diffusion.devices import repeatable, threads_for
 
+    folder = folder_of(registry, row)
     with _LOOKING:
-        loaded = _loaded(folder_of(registry, row), row.sha256)
+        loaded = _loaded(folder, row.sha256)
         with repeatable(threads_for(loaded.facts.parameters)):
-            yield loaded
+            yield loaded, _how(wish, folder)
 
 
 @functools.lru_cache(maxsize=1)
@@ -238,18 +245,20 @@ def _loaded(folder: Path, sha256: str) -> Base:
     return load_base(folder, expect=sha256)
 
 
-def _first(base: Base, wish: Wish) -> Image.Image:
+def _first(base: Base, wish: Wish, how: Mapping[str, Any]) -> Image.Image:
     from picdeed.diffusion.sample import draw
 
-    (picture,) = draw(base, [wish.prompt], [wish.seed], **_how(wish))
+    (picture,) = draw(base, [wish.prompt], [wish.seed], **how)
     return picture
 
 
-def _how(wish: Wish) -> dict[str, Any]:
+def _how(wish: Wish, folder: Path) -> dict[str, Any]:
+    how = wish.settled(folder)
     return {
-        "steps": wish.steps,
-        "guidance": wish.guidance,
-        "sampler": parse_sampler(wish.sampler or Sampler.DDIM),
+        "steps": how.steps,
+        "guidance": how.guidance,
+        "interval": how.interval,
+        "sampler": parse_sampler(how.sampler),
     }
 
 

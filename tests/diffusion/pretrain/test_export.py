@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
 import torch
 
+from picdeed.core.errors import UsageError
+from picdeed.core.resources import bundled
 from picdeed.diffusion.pretrain import autoencoder, export, vocabulary
+from picdeed.diffusion.pretrain import recipe as recipes
 
 
 def test_folding_normalises_the_latents_and_changes_no_picture(tiny) -> None:
@@ -31,3 +37,30 @@ def test_vocabulary_is_the_same_twice_and_keeps_unknown_letters(tiny) -> None:
     assert tokens[0].index(1) > 7
     assert tokens[1][:2] == [0, 1]
     assert one.tokenize("cat") == ["cat</w>"]
+
+
+def test_how_a_base_draws_best_is_told_and_no_part_of_its_recipes_digest(tiny) -> None:
+    recipe = tiny()
+    other = {**recipe.tables, "sampling": {"guidance": 3.0}}
+    without = {name: table for name, table in recipe.tables.items() if name != "sampling"}
+    assert recipes.parse(other, recipe.words).digest == recipe.digest
+    assert recipes.parse(without, recipe.words).digest == recipe.digest
+    assert recipes.parse({**other, "side": 16}, recipe.words).digest != recipe.digest
+    asked = export._deed(recipe, [], {"autoencoder": 1, "denoiser": 1}, {}, None)
+    assert asked["sampling"] == recipe.tables["sampling"]
+    assert "sampling" not in export._deed(
+        recipes.parse(without, recipe.words), [], {"autoencoder": 1, "denoiser": 1}, {}, None
+    )
+
+
+@pytest.mark.parametrize("table", [{"guidance": "high"}, {"guidance_stop": 0}, {"steps": 20}])
+def test_a_recipe_that_cannot_be_drawn_is_refused(tiny, table) -> None:
+    recipe = tiny()
+    with pytest.raises(UsageError, match=r"way to draw|Guidance cannot"):
+        recipes.parse({**recipe.tables, "sampling": table}, recipe.words)
+
+
+def test_the_shipped_deed_is_that_of_the_shipped_recipe(sprig) -> None:
+    deed = json.loads((bundled("models") / "sprig" / export.DEED).read_text("utf-8"))
+    assert deed["recipe"] == sprig.digest
+    assert deed["sampling"] == sprig.sampling

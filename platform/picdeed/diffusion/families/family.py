@@ -53,7 +53,8 @@ class Family:
     `settings` are those of `model_index.json` that change what is computed, with their defaults.
     `frames` says whether a prompt tells how its picture was framed. `optional` parts, each a name
     of a model and its tokenizer, may be missing. `text` names the encoders that an adapter can be
-    put on: those of CLIP. `encode` gives tensors [captions, ...].
+    put on: those of CLIP. `encode` gives tensors [captions, ...]. `asks_twice` says whether its
+    pipeline guides by the difference of two answers; else guidance is a number that it is told.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Family:
     settings: Mapping[str, Any] = field(default_factory=dict)
     told_by_tokenizer: tuple[str, ...] = ()
     in_one_file: bool = False
+    asks_twice: bool = True
 
     def require_targets(self, targets: Sequence[str], base: str) -> None:
         """Raise UsageError on a layer that no base of this family has: it would be left out."""

@@ -140,6 +140,7 @@ FLUX = Family(
     encode=_encode,
     predict=_predict,
     pipeline=_pipeline,
+    asks_twice=False,
     asked=_asked,
     unpacked=_unpacked,
     shift=_shift,

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 
 from picdeed.core.errors import UsageError
 from picdeed.core.events import Progress, silent
+from picdeed.diffusion.guidance import ALWAYS, USUAL, Interval
 from picdeed.diffusion.inside.views import Attention, Role, Word
 from picdeed.diffusion.models import Base
 from picdeed.diffusion.sample import draw
@@ -36,7 +37,8 @@ def attention(
     seed: int,
     *,
     steps: int = 20,
-    guidance: float = 2.5,
+    guidance: float = USUAL,
+    interval: Interval = ALWAYS,
     sampler: Sampler = Sampler.DDIM,
     progress: Progress = silent,
 ) -> Attention:
@@ -48,8 +50,8 @@ def attention(
     began = clock.process_time()
     with recorded(base.unet) as weights:
         (picture,) = draw(
-            base, [prompt], [seed], steps=steps, guidance=guidance, sampler=sampler,
-            progress=progress,
+            base, [prompt], [seed], steps=steps, guidance=guidance, interval=interval,
+            sampler=sampler, progress=progress,
         )  # fmt: skip
     layers = list(weights.values())
     side = int(base.unet.config.sample_size)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Sequence
+from typing import Any
 
 from PIL import Image
 
 from picdeed.core.events import Progress, silent
+from picdeed.diffusion.guidance import ALWAYS, USUAL, Interval
 from picdeed.diffusion.inside.views import Guided, Sampled, apart
 from picdeed.diffusion.models import Base
 from picdeed.diffusion.sample import draw
@@ -21,6 +23,7 @@ def guided(
     guidances: Sequence[float],
     *,
     steps: int = 20,
+    interval: Interval = ALWAYS,
     sampler: Sampler = Sampler.DDIM,
     progress: Progress = silent,
 ) -> tuple[Guided, ...]:
@@ -31,7 +34,9 @@ def guided(
     made = []
     for done, guidance in enumerate(guidances):
         progress("generate", done, len(guidances))
-        picture, seconds = _timed(base, prompt, seed, steps, guidance, sampler)
+        picture, seconds = _timed(
+            base, prompt, seed, steps=steps, guidance=guidance, interval=interval, sampler=sampler
+        )
         made.append(Guided(guidance, picture, seconds))
     progress("generate", len(guidances), len(guidances))
     return tuple(made)
@@ -44,7 +49,8 @@ def sampled_by(
     samplers: Sequence[Sampler],
     steps: Sequence[int],
     *,
-    guidance: float = 2.5,
+    guidance: float = USUAL,
+    interval: Interval = ALWAYS,
     progress: Progress = silent,
 ) -> tuple[Sampled, ...]:
     """One seed by each sampler in each number of steps; sampler by sampler, in the order given."""
@@ -54,7 +60,9 @@ def sampled_by(
         drawn = {}
         for n in steps:
             progress("generate", done, total)
-            drawn[n] = _timed(base, prompt, seed, n, guidance, sampler)
+            drawn[n] = _timed(
+                base, prompt, seed, steps=n, guidance=guidance, interval=interval, sampler=sampler
+            )
             done += n
         finest = drawn[max(steps)][0]
         made += [
@@ -65,9 +73,7 @@ def sampled_by(
     return tuple(made)
 
 
-def _timed(  # noqa: PLR0917 - what draws a picture
-    base: Base, prompt: str, seed: int, steps: int, guidance: float, sampler: Sampler
-) -> tuple[Image.Image, float]:
+def _timed(base: Base, prompt: str, seed: int, **how: Any) -> tuple[Image.Image, float]:
     began = clock.process_time()
-    (picture,) = draw(base, [prompt], [seed], steps=steps, guidance=guidance, sampler=sampler)
+    (picture,) = draw(base, [prompt], [seed], **how)
     return picture, clock.process_time() - began

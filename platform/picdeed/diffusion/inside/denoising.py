@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from picdeed.core.events import Progress, silent
+from picdeed.diffusion.guidance import ALWAYS, USUAL, Interval
 from picdeed.diffusion.inside.forward import Forward
 from picdeed.diffusion.inside.latents import decoded
 from picdeed.diffusion.inside.views import Denoised, Step
@@ -39,7 +40,8 @@ def denoised(
     seed: int,
     *,
     steps: int = 20,
-    guidance: float = 2.5,
+    guidance: float = USUAL,
+    interval: Interval = ALWAYS,
     sampler: Sampler = Sampler.DDIM,
     progress: Progress = silent,
 ) -> Denoised:
@@ -48,7 +50,8 @@ def denoised(
     forward = Forward(base)
     with watched(base.unet, guidance) as calls:
         (picture,) = draw(
-            base, [prompt], [seed], steps=steps, guidance=guidance, sampler=sampler
+            base, [prompt], [seed], steps=steps, guidance=guidance, interval=interval,
+            sampler=sampler,
         )  # fmt: skip
     seen = []
     for done, call in enumerate(calls):

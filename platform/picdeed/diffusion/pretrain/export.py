@@ -20,9 +20,11 @@ from diffusers import AutoencoderKL, StableDiffusionPipeline
 from torch import Tensor
 
 from picdeed.core import ids
+from picdeed.diffusion.guidance import ALWAYS
 from picdeed.diffusion.models import check_base
 from picdeed.diffusion.pretrain import autoencoder, denoiser, forward, latents, loop, vocabulary
 from picdeed.diffusion.pretrain.recipe import Recipe, TrainingPicture
+from picdeed.diffusion.suited import SAMPLING, read_sampling
 
 DEED = "deed.json"
 LICENSE = "Apache-2.0"
@@ -141,6 +143,7 @@ def _deed(
         "colours": list(recipe.colours),
         "tints": list(recipe.colours),
         "places": list(recipe.places),
+        **({SAMPLING: dict(recipe.sampling)} if recipe.sampling else {}),
         "versions": {name: metadata.version(name) for name in _VERSIONS},
         "files": dict(files),
     }
@@ -164,9 +167,21 @@ def _card(recipe: Recipe, pictures: Sequence[TrainingPicture], steps: Mapping[st
         prediction=recipe.denoiser.noise.prediction,
         noise=recipe.denoiser.noise.schedule,
         licences=licences,
+        drawing=_drawing(recipe),
         digest=recipe.digest,
         autoencoder_steps=steps["autoencoder"],
         denoiser_steps=steps["denoiser"],
+    )
+
+
+def _drawing(recipe: Recipe) -> str:
+    guidance, interval = read_sampling(recipe.sampling)
+    if interval == ALWAYS:
+        return f"Use 20 steps and guidance {guidance:g}."
+    guided = interval.steps(20)
+    return (
+        f"Use 20 steps and guidance {guidance:g}, in the steps {guided.start + 1} to {guided.stop} "
+        "only, as `picdeed generate` does by itself (`sampling` in `deed.json`)."
     )
 
 
@@ -226,8 +241,8 @@ ship, and every picture it learned from is known by hash, licence and author: se
 
 It paints {concepts} things: {names}. They may be given a colour ("a blue cat"), stand on white or
 on a colour ({colours}: "a cat on a red background") or in a place ({places}: "a cat at night"), and
-be told a look ("noto style cat"). Use 20 steps and guidance 2.5. Anything else comes out as a
-mixture of these. It is there to be fine-tuned, tested and explained, not to compete with large
+be told a look ("noto style cat"). Anything else comes out as a mixture of these.
+{drawing} It is there to be fine-tuned, tested and explained, not to compete with large
 models.
 
 ## What it learned from

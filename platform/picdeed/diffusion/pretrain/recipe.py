@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from picdeed.core import ids
 from picdeed.core.errors import UsageError
+from picdeed.diffusion.suited import SAMPLING, read_sampling
 
 _T = TypeVar("_T")
 
@@ -123,7 +124,11 @@ class DenoiserPart:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A whole recipe. `digest` is SHA-256 of its canonical JSON; `words` its fixed word list."""
+    """A whole recipe. `digest` is SHA-256 of its canonical JSON; `words` its fixed word list.
+
+    `sampling` says how the base draws best, for its deed. That is found by looking at what was
+    trained, so the digest, by which a training knows its recipe, leaves it out.
+    """
 
     name: str
     seed: int
@@ -138,6 +143,7 @@ class Recipe:
     words: tuple[str, ...]
     autoencoder: AutoencoderPart
     denoiser: DenoiserPart
+    sampling: Mapping[str, float]
     digest: str
     tables: Mapping[str, Any]
 
@@ -161,6 +167,9 @@ def read(path: Path) -> Recipe:
 
 def parse(tables: Mapping[str, Any], words: tuple[str, ...]) -> Recipe:
     """A recipe from its parsed TOML and its words. Raises KeyError on a missing key."""
+    sampling = tables.get(SAMPLING, {})
+    read_sampling(sampling)
+    trained = {name: table for name, table in tables.items() if name != SAMPLING}
     return Recipe(
         name=tables["name"],
         seed=tables["seed"],
@@ -175,7 +184,8 @@ def parse(tables: Mapping[str, Any], words: tuple[str, ...]) -> Recipe:
         words=words,
         autoencoder=_part(AutoencoderPart, tables["autoencoder"]),
         denoiser=_part(DenoiserPart, tables["denoiser"]),
-        digest=ids.hash_json({"recipe": tables, "words": list(words)}),
+        sampling=sampling,
+        digest=ids.hash_json({"recipe": trained, "words": list(words)}),
         tables=tables,
     )
 
