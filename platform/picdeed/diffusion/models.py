@@ -23,6 +23,7 @@ from picdeed.diffusion.families.family import Configs, Family, Part
 from picdeed.diffusion.families.known import family_of, parts_in
 from picdeed.diffusion.flows import FLOW
 from picdeed.diffusion.modelfiles import WRONG, part_tensors, plain, read_json, refuse_code
+from picdeed.diffusion.suited import guidance_of
 from picdeed.diffusion.tensors import Tensors, tensors_hash
 
 _PREDICTIONS = frozenset({"epsilon", "v_prediction", "sample", FLOW})
@@ -109,6 +110,7 @@ def check_base(folder: Path) -> BaseFacts:
         parameters += sum(tensor.numel() for tensor in tensors.values())
     side = _check_fit(folder, family, {**configs, "scheduler": scheduler})
     deed = _json(folder / "deed.json") if (folder / "deed.json").exists() else {}
+    guidance_of(folder)  # refused here and not by whoever draws after hours of training
     return BaseFacts(
         name=str(deed.get("name", folder.resolve().name)),
         family=family.name,

@@ -38,7 +38,8 @@ from picdeed.diffusion.sample import draw_latents
 from picdeed.diffusion.samples import quickest
 
 STEPS, GUIDANCE = 20, 2.5
-"""As `picdeed generate` draws unless it is told otherwise."""
+"""Fixed, whatever the base's deed asks for: a run's bytes follow from its plan and the weights, and
+a deed may be written anew."""
 _VERSION = 1
 
 

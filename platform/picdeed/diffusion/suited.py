@@ -35,7 +35,7 @@ def suited(folder: Path) -> Suited:
     Raises UsageError when it has no index that can be read, or when its deed asks for what cannot
     be done.
     """
-    guidance, interval = _guided(folder)
+    guidance, interval = guidance_of(folder)
     return Suited(_sampler(folder), guidance, interval)
 
 
@@ -47,7 +47,8 @@ def _sampler(folder: Path) -> Sampler:
     return Sampler.DPM if scheduler.get("prediction_type") == FLOW else Sampler.DDIM
 
 
-def _guided(folder: Path) -> tuple[float, Interval]:
+def guidance_of(folder: Path) -> tuple[float, Interval]:
+    """Guidance and its interval, as a base's deed says, else the usual. Raises UsageError."""
     told = _read(folder / "deed.json").get(SAMPLING, {})
     try:
         return read_sampling(told)

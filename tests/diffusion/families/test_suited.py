@@ -10,7 +10,7 @@ import pytest
 
 from picdeed.core.errors import UsageError
 from picdeed.diffusion.guidance import ALWAYS, USUAL, Interval
-from picdeed.diffusion.models import load_base
+from picdeed.diffusion.models import check_base, load_base
 from picdeed.diffusion.samplers import Sampler
 from picdeed.diffusion.suited import suited
 
@@ -67,3 +67,5 @@ def test_a_deed_that_asks_for_what_cannot_be_is_named(folders, tmp_path: Path, t
     with pytest.raises(UsageError, match=r"deed\.json") as refused:
         suited(own)
     assert "sampling" in refused.value.hint
+    with pytest.raises(UsageError, match=r"deed\.json"):
+        check_base(own)
