@@ -179,9 +179,10 @@ def _drawing(recipe: Recipe) -> str:
     if interval == ALWAYS:
         return f"Use 20 steps and guidance {guidance:g}."
     guided = interval.steps(20)
+    first, last = guided.start + 1, guided.stop
     return (
-        f"Use 20 steps and guidance {guidance:g}, in the steps {guided.start + 1} to {guided.stop} "
-        "only, as `picdeed generate` does by itself (`sampling` in `deed.json`)."
+        f"Use 20 steps and guidance {guidance:g} in the steps {first} to {last} only, "
+        "as `picdeed generate` does by\nitself (`sampling` in `deed.json`)."
     )
 
 
@@ -242,8 +243,8 @@ ship, and every picture it learned from is known by hash, licence and author: se
 It paints {concepts} things: {names}. They may be given a colour ("a blue cat"), stand on white or
 on a colour ({colours}: "a cat on a red background") or in a place ({places}: "a cat at night"), and
 be told a look ("noto style cat"). Anything else comes out as a mixture of these.
-{drawing} It is there to be fine-tuned, tested and explained, not to compete with large
-models.
+{drawing}
+It is there to be fine-tuned, tested and explained, not to compete with large models.
 
 ## What it learned from
 {pictures} glyphs. Its outputs can come near to single glyphs (it has seen two to five of each
