@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import pytest
 from hypothesis import given
@@ -26,7 +26,9 @@ def test_a_step_draws_the_same_whatever_was_drawn_before():
 
 
 def test_what_is_drawn_without_copies_is_what_was_always_drawn():
-    drawn = [astuple(s) for n in range(50) for s in slots(n, 3, flip=True, caption_dropout=0.1)]
+    slots_then = [s for n in range(50) for s in slots(n, 3, flip=True, caption_dropout=0.1)]
+    assert not any(slot.crop for slot in slots_then), "there was the middle crop alone"
+    drawn = [astuple(slot)[:5] for slot in slots_then]
     digest = sha256(json.dumps(drawn).encode())
     assert digest == "37ba9d1830b3c1a7f462e4475ed2e167b6b567e5cb551f729eadaf8a0220fe95"
 
@@ -138,6 +140,34 @@ def test_flips_and_dropped_captions_come_as_often_as_asked():
     assert 0.45 < sum(s.flip for s in drawn) / len(drawn) < 0.55
     assert 0.07 < sum(s.drop_caption for s in drawn) / len(drawn) < 0.13
     assert not any(s.flip or s.drop_caption for step in range(50) for s in slots(step))
+
+
+CROPS = {"img_1": 3, "img_4": 2, "img_6": 5}
+
+
+def test_drawing_crops_moves_no_other_draw_and_no_other_row():
+    same = {"flip": True, "caption_dropout": 0.3, "copies": COPIES}
+    for step in range(30):
+        drawn = slots(step, crops=CROPS, **same)
+        assert tuple(replace(slot, crop=0) for slot in drawn) == slots(step, **same)
+        left = slots(step, crops=CROPS, without={"img_4", "img_0"}, **same)
+        assert left == tuple(s for s in drawn if s.picture not in {"img_4", "img_0"})
+
+
+def test_each_of_a_picture_s_crops_comes_as_often_in_a_mirror_or_not():
+    drawn = [s for step in range(1500) for s in slots(step, crops=CROPS, flip=True)]
+    for picture in PICTURES:
+        count = CROPS.get(picture, 1)
+        seen = Counter((s.crop, s.flip) for s in drawn if s.picture == picture)
+        assert set(seen) == {(crop, flip) for crop in range(count) for flip in (False, True)}
+        assert max(seen.values()) < 1.4 * sum(seen.values()) / len(seen) < 2 * min(seen.values())
+
+
+def test_seed_step_and_slot_all_decide_a_crop():
+    crops = dict.fromkeys(PICTURES, 16)
+    rows = [[s.crop for s in slots(n, k, crops=crops)] for n in range(4) for k in range(4)]
+    assert len({tuple(row) for row in rows}) == len(rows)
+    assert all(len(set(row)) > 1 for row in rows)
 
 
 def test_a_fixed_seed_depends_on_every_word():

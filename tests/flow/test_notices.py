@@ -108,6 +108,17 @@ def test_an_adapter_says_what_was_learned_from_and_what_only_measured(
     assert "Licence text: Apache License 2.0" in text
 
 
+def test_a_run_on_several_crops_says_so_of_what_it_learns_from(
+    lived: Registry, lived_once: Life
+) -> None:
+    asked = pipeline.fine_tune(lived, lived_once.snapshot, "sprig", recipe("crops=3"), None)
+    text = text_of(lived, asked.run)
+    learned = text.count("in up to 3 places, mirrored too, encoded to latents, learned from")
+    measured = text.count("square on white, mirrored too, encoded to latents, held out")
+    assert learned + measured == 9
+    assert learned > measured > 0
+
+
 def test_run_adapter_and_output_have_one_text(lived: Registry, lived_once: Life) -> None:
     texts = {
         text_of(lived, one) for one in (lived_once.run, lived_once.adapter, *lived_once.outputs)

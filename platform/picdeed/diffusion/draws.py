@@ -1,4 +1,4 @@
-"""Which picture, flip, timestep and noise does a slot of a step get?
+"""Which picture, crop, flip, timestep and noise does a slot of a step get?
 
 Every draw is a pure function of (seed, step, slot): a run that was killed needs no saved random
 state, and the order of pictures does not depend on where it was interrupted.
@@ -7,10 +7,12 @@ state, and the order of pictures does not depend on where it was interrupted.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import groupby
+
+from picdeed.diffusion.crops import crop_name
 
 _BITS = 63
 # What is drawn as one picture: a picture, or the copies of one, sorted.
@@ -19,13 +21,22 @@ _Unit = str | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One picture of one step. `noise_seed` seeds the generator of its latent and its noise."""
+    """One picture of one step. `noise_seed` seeds the generator of its latent and its noise.
+
+    `crop` numbers the crops that the picture has, from the middle one on.
+    """
 
     picture: str
     flip: bool
     drop_caption: bool
     timestep: int
     noise_seed: int
+    crop: int = 0
+
+    @property
+    def shown(self) -> str:
+        """The name of the crop that is shown."""
+        return crop_name(self.picture, self.crop)
 
 
 def slots_of(
@@ -36,6 +47,7 @@ def slots_of(
     batch: int,
     timesteps: int,
     flip: bool = False,
+    crops: Mapping[str, int] | None = None,
     caption_dropout: float = 0.0,
     copies: Sequence[Sequence[str]] = (),
     without: Collection[str] = (),
@@ -45,8 +57,9 @@ def slots_of(
     Each epoch shows every picture once, in an order of its own; of each group in `copies` it shows
     one, and each in its turn, so that the group is shown as often as one picture. Timesteps are
     stratified: each slot gets its own `1/batch` of the range, which takes most of the variance out
-    of the loss. The slots of pictures in `without` fall out, and every other slot stays what it is:
-    these pictures are drawn like all and then not shown.
+    of the loss. `crops` says of pictures with more than one crop how many they have; each time
+    one of them is drawn. The slots of pictures in `without` fall out, and every other slot stays
+    what it is: these pictures are drawn like all and then not shown.
     """
     first = step * batch
     shown = _shown(range(first, first + batch), _units(pictures, copies), seed)
@@ -63,6 +76,7 @@ def slots_of(
                 drop_caption=_uniform("caption", seed, step, slot) < caption_dropout,
                 timestep=min(timesteps - 1, int(within * timesteps)),
                 noise_seed=_number("noise", seed, step, slot),
+                crop=int(_uniform("crop", seed, step, slot) * (crops or {}).get(picture, 1)),
             )
         )
     return tuple(made)

@@ -119,7 +119,7 @@ def _a_step(asked: Question, step: Step) -> tuple[float, float]:
 
 def _evidence(load: Workload, found: Probe, filling: Filling) -> float:
     looks = (load.looks + load.passes) * found.look
-    return looks + load.decoded * found.decoding + load.encoded * filling.a_picture
+    return looks + load.decoded * found.decoding + load.encoded * filling.a_crop
 
 
 def _weighed(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -16,12 +16,13 @@ from picdeed.diffusion.cache import (
     encode,
     latent_moments,
     moments_at,
+    names_of,
     prompt_embeddings,
 )
 from picdeed.diffusion.memory import forget_peak, peak
 from picdeed.diffusion.models import Base
 from picdeed.diffusion.plan import RunPlan, Trainee
-from picdeed.diffusion.ready import caption_of
+from picdeed.diffusion.ready import caption_of, shown_crops
 
 PICTURES = 4
 _One = TypeVar("_One")
@@ -29,34 +30,42 @@ _One = TypeVar("_One")
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """Pictures and captions that a run still has to read after these, the seconds that each takes
-    (0 where none was read), and the most memory in use meanwhile. `chosen` are in the cache now.
+    """Pictures, with so many crops together, and captions that a run still has to read after these,
+    the seconds that a crop and a caption take (0 where none was read), and the most memory in use
+    meanwhile. `chosen` are in the cache now.
     """
 
     chosen: tuple[Trainee, ...]
     pictures: int
+    crops: int
     captions: int
-    a_picture: float
+    a_crop: float
     a_caption: float
     most: int
 
     @property
     def seconds(self) -> float:
         """Of all that is left."""
-        return self.pictures * self.a_picture + self.captions * self.a_caption
+        return self.crops * self.a_crop + self.captions * self.a_caption
 
 
 def fill(base: Base, plan: RunPlan, cache: Path, *, encodes: bool) -> Filling:
-    """Read up to 4 of a plan's pictures into the cache, those first that are not there yet.
+    """Read up to 4 of a plan's pictures into the cache, those first that are not there yet. Where
+    pictures have several crops it is kept of all of them how they are cut.
 
-    With `encodes` it is told what a picture takes, even where all of them are there.
+    With `encodes` it is told what a crop takes, even where all of them are there.
     """
     everyone, recipe = (*plan.members, *plan.held_out), plan.recipe
-    names = [one.picture for one in everyone]
-    flip, buckets = recipe.flip, recipe.buckets
-    paths = moments_at(base, names, cache, flip=flip, buckets=buckets)
-    unread = [one for one in everyone if not paths[one.picture].is_file()]
-    read = [one for one in everyone if paths[one.picture].is_file()]
+    how: Any = {"flip": recipe.flip, "buckets": recipe.buckets}
+    how["crops"] = crops = shown_crops(base, plan, everyone, cache)
+    paths = moments_at(base, [one.picture for one in everyone], cache, **how)
+
+    def missing(one: Trainee) -> int:
+        return sum(not paths[name].is_file() for name in names_of(one.picture, crops))
+
+    lacking = {one.picture: missing(one) for one in everyone}
+    unread = [one for one in everyone if lacking[one.picture]]
+    read = [one for one in everyone if not lacking[one.picture]]
     chosen = (*unread, *read)[:PICTURES]
     captions = {"", *(caption_of(one, recipe) for one in everyone)}
     if recipe.text_rank:
@@ -66,27 +75,34 @@ def fill(base: Base, plan: RunPlan, cache: Path, *, encodes: bool) -> Filling:
     ]
     now = {"", *(caption_of(one, recipe) for one in chosen)}.intersection(unheard)
     forget_peak(base.device)
-    reading = partial(latent_moments, base, folder=cache, flip=flip, buckets=buckets)
-    a_picture = _each(reading, unread[:PICTURES])
+    reading = partial(latent_moments, base, folder=cache, **how)
+    a_crop = _each(reading, unread[:PICTURES], lambda one: lacking[one.picture])
     if encodes and not unread:
         blank = torch.zeros(3, base.facts.size, base.facts.size)
-        a_picture = _each(lambda some: [encode(base, one) for one in some], [blank, blank])
+        a_crop = _each(lambda some: [encode(base, one) for one in some], [blank, blank])
     a_caption = _each(partial(prompt_embeddings, base, folder=cache), sorted(now))
     return Filling(
         chosen=chosen,
         pictures=len(unread[PICTURES:]),
+        crops=sum(lacking[one.picture] for one in unread[PICTURES:]),
         captions=len(unheard) - len(now),
-        a_picture=a_picture,
+        a_crop=a_crop,
         a_caption=a_caption,
         most=peak(base.device),
     )
 
 
-def _each(read: Callable[[Sequence[_One]], object], some: Sequence[_One]) -> float:
-    """Seconds that one takes. The first warms up, and counts only where it is alone."""
+def _each(
+    read: Callable[[Sequence[_One]], object],
+    some: Sequence[_One],
+    parts: Callable[[_One], int] = lambda _: 1,
+) -> float:
+    """Seconds that a part of one takes. The first warms up, and counts only where it is alone."""
+    if not some:
+        return 0.0
     begun = time.perf_counter()
     read(some[:1])
     if len(some) > 1:
         begun = time.perf_counter()
         read(some[1:])
-    return (time.perf_counter() - begun) / max(1, len(some) - 1) if some else 0.0
+    return (time.perf_counter() - begun) / sum(map(parts, some[1:] or some))

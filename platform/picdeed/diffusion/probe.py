@@ -18,6 +18,7 @@ import torch
 
 from picdeed.core.errors import RunFailed
 from picdeed.diffusion import optimisers
+from picdeed.diffusion.crops import is_middle
 from picdeed.diffusion.draws import Slot
 from picdeed.diffusion.evidence import levels, looked
 from picdeed.diffusion.fit import Case, Learning, Taken
@@ -109,7 +110,7 @@ class _Learner:
         self._parameters = attach_recipe(ready.base, plan.recipe, plan.seed)
         self._optimizer = optimisers.build(plan.recipe, trained(ready.base))
         optimisers.settled(self._optimizer, training=True)
-        shapes = {name: one.shape for name, one in ready.moments.items()}
+        shapes = {name: one.shape for name, one in ready.moments.items() if is_middle(name)}
         most = max(shapes.values(), key=math.prod)
         self._largest = [name for name, shape in shapes.items() if shape == most]
         self._done = 0

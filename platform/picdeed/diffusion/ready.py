@@ -14,8 +14,18 @@ from pathlib import Path
 
 import torch
 
-from picdeed.diffusion.cache import frames, latent_moments, loss_masks, prompt_embeddings
+from picdeed.diffusion.cache import (
+    crops_of,
+    frames,
+    latent_moments,
+    loss_masks,
+    mirrors,
+    names_of,
+    prompt_embeddings,
+)
 from picdeed.diffusion.captions import Kept, Spoken
+from picdeed.diffusion.crops import is_middle
+from picdeed.diffusion.data import Crops
 from picdeed.diffusion.draws import Slot
 from picdeed.diffusion.gradient import computing
 from picdeed.diffusion.models import Base, load_base
@@ -38,8 +48,9 @@ Tensors = Mapping[str, torch.Tensor]
 class Ready:
     """What a run has before its first step: the base, and everything about its pictures.
 
-    `masks` say where a picture's loss counts, None everywhere. `drawn` says of those that the base
-    itself drew how many times theirs counts.
+    `moments`, `prompts` and `masks` are by the names of crops, the middle one's its picture's id.
+    `masks` say where a loss counts, None everywhere; `drawn` says of pictures that the base itself
+    drew how many times theirs counts, `crops` of those with more than one how many they have.
     """
 
     base: Base
@@ -47,19 +58,27 @@ class Ready:
     prompts: Kept | Spoken
     masks: Tensors | None = None
     drawn: Mapping[str, float] = field(default_factory=dict)
+    crops: Mapping[str, int] = field(default_factory=dict)
 
     def shape(self, slot: Slot) -> torch.Size:
         """Of the slot's latent: only equal ones are computed together."""
-        return self.moments[slot.picture].shape
+        return self.moments[slot.shown].shape
 
     def sizes(self) -> dict[str, int]:
         """How many pictures, held out ones too, the base's own not, have which size, as `128x96`
         (width first)."""
         factor = 2 ** (len(self.base.vae.config.block_out_channels) - 1)
         found = Counter(
-            one.shape[-2:] for name, one in self.moments.items() if name not in self.drawn
+            one.shape[-2:]
+            for name, one in self.moments.items()
+            if name not in self.drawn and is_middle(name)
         )
         return {f"{wide * factor}x{high * factor}": n for (high, wide), n in sorted(found.items())}
+
+    def cropped(self, trainees: Sequence[Trainee]) -> dict[str, int]:
+        """How many of these pictures really have how many crops, as `3`."""
+        found = Counter(self.crops.get(trainee.picture, 1) for trainee in trainees)
+        return {str(count): pictures for count, pictures in sorted(found.items())}
 
 
 def prepare(folder: Path, plan: RunPlan) -> Ready:
@@ -78,14 +97,25 @@ def prepare(folder: Path, plan: RunPlan) -> Ready:
 
 def made_ready(base: Base, plan: RunPlan, trainees: Sequence[Trainee], cache: Path) -> Ready:
     """What these pictures of a plan need before its first step; what is cached stays."""
-    buckets = plan.recipe.buckets
-    moments = latent_moments(base, trainees, cache, flip=plan.recipe.flip, buckets=buckets)
-    captions = {trainee.picture: caption_of(trainee, plan.recipe) for trainee in trainees}
-    seen = frames(base, trainees, cache, buckets=buckets)
+    buckets, flip = plan.recipe.buckets, plan.recipe.flip
+    crops = shown_crops(base, plan, trainees, cache)
+    moments = latent_moments(base, trainees, cache, flip=flip, buckets=buckets, crops=crops)
+    captions = {one.picture: caption_of(one, plan.recipe) for one in trainees}
+    seen = frames(base, trainees, cache, buckets=buckets, crops=crops)
     masks = None
     if plan.recipe.mask_alpha:
-        masks = loss_masks(base, trainees, moments, buckets=buckets)
-    return Ready(base, moments, _prompts(base, plan, captions, seen, cache), masks)
+        masks = loss_masks(base, trainees, moments, buckets=buckets, crops=crops)
+    prompts = _prompts(base, plan, captions, seen, cache, crops=crops)
+    return Ready(base, moments, prompts, masks, crops={name: len(crops[name]) for name in crops})
+
+
+def shown_crops(base: Base, plan: RunPlan, trainees: Sequence[Trainee], cache: Path) -> Crops:
+    """Of those of these pictures that the plan trains on, the crops: what is held out is measured
+    in the middle, so that its losses compare with every other run's."""
+    learned = {trainee.picture for trainee in plan.members}
+    some = [trainee for trainee in trainees if trainee.picture in learned]
+    recipe = plan.recipe
+    return crops_of(base, some, cache, buckets=recipe.buckets, count=recipe.crops)
 
 
 def _prompts(
@@ -94,13 +124,18 @@ def _prompts(
     captions: Mapping[str, str],
     seen: Mapping[str, Prompt],
     cache: Path,
+    *,
+    crops: Crops,
 ) -> Kept | Spoken:
+    mirrored = mirrors(base, crops) if plan.recipe.flip else {}
     if plan.recipe.text_rank:
-        return Spoken(base, captions, seen)
+        return Spoken(base, captions, seen, mirrored)
     words = prompt_embeddings(base, {"", *captions.values()}, cache)
+    said = {name: words[text] for one, text in captions.items() for name in names_of(one, crops)}
     return Kept(
-        {name: {**words[caption], **seen[name]} for name, caption in captions.items()},
-        {name: {**words[""], **seen[name]} for name in captions},
+        {name: {**told, **seen[name]} for name, told in said.items()},
+        {name: {**words[""], **seen[name]} for name in said},
+        mirrored,
     )
 
 
@@ -110,7 +145,7 @@ def _with_prior(ready: Ready, plan: RunPlan, cache: Path, before_each: Callable[
         return ready
     base = ready.base
     drawn = class_latents(base, plan, cache, before_each)
-    more = _prompts(base, plan, class_captions(plan), class_frames(base, plan), cache)
+    more = _prompts(base, plan, class_captions(plan), class_frames(base, plan), cache, crops={})
     masks = ready.masks
     if masks is not None:
         masks = {**masks, **{name: torch.ones(1, *one.shape[-2:]) for name, one in drawn.items()}}
@@ -134,7 +169,7 @@ def slots_losses(
     """Weighted losses [n]; latent and noise are drawn from each slot's own seed."""
     latents, noises = [], []
     for slot in slots:
-        mean, deviation = ready.moments[slot.picture][int(slot.flip)]
+        mean, deviation = ready.moments[slot.shown][int(slot.flip)]
         generator = torch.Generator().manual_seed(slot.noise_seed)
         latents.append(mean + deviation * torch.randn(mean.shape, generator=generator))
         noises.append(torch.randn(mean.shape, generator=generator))
@@ -151,7 +186,7 @@ def slots_losses(
 
 
 def _mask(masks: Tensors, slot: Slot) -> torch.Tensor:
-    return masks[slot.picture].flip(-1) if slot.flip else masks[slot.picture]
+    return masks[slot.shown].flip(-1) if slot.flip else masks[slot.shown]
 
 
 def caption_of(trainee: Trainee, recipe: Recipe) -> str:

@@ -116,6 +116,7 @@ _LATER: Mapping[str, Any] = {
     "prior_weight": 1.0,
     "text_rank": 0,
     "text_rate": 1.0,
+    "crops": 1,
 }
 
 
@@ -156,6 +157,7 @@ class Recipe(BaseModel):
     caption_suffix: str = Field("", max_length=200)
     flip: bool = False
     buckets: bool = False
+    crops: int = Field(1, ge=1, le=16)
     mask_alpha: bool = False
     balance: Balance = Balance.CLUSTER
     prior: Annotated[tuple[_Prompt, ...], Field(max_length=MOST_PRIOR)] = ()

@@ -11,7 +11,7 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,7 @@ def _run(folder: Path, plan: RunPlan, heart: Heartbeat) -> dict[str, Any]:
         **_save(folder, plan, ready.base),
         **_figures(plan, ready.base, at),
         "sizes": ready.sizes(),
+        "crops": ready.cropped(plan.members),
         "prior": prior.told(plan, at.shown),
         "resumed_from": resumed_from,
         "seconds": round(time.monotonic() - started, 3),
@@ -135,7 +136,7 @@ def _fit(
     for step in range(at.step, recipe.steps):
         pen.before_step()
         begun, told = time.monotonic(), {}
-        slots = slots_for(plan, step, objective.timesteps)
+        slots = slots_for(plan, step, objective.timesteps, ready.crops)
         if slots:  # where every row was left out, a step moves nothing but the schedule
             most, rate, own = at.micro or recipe.parts_of, recipe.rate(step), crew.share(slots)
             with recomputing(ready.base.network, on=recipe.gradient_checkpointing):
@@ -189,8 +190,11 @@ def improve(
     return norm.item()
 
 
-def slots_for(plan: RunPlan, step: int, timesteps: int) -> tuple[Slot, ...]:
-    """The slots of one step of a plan: pictures, then those that the base itself drew."""
+def slots_for(
+    plan: RunPlan, step: int, timesteps: int, crops: Mapping[str, int] | None = None
+) -> tuple[Slot, ...]:
+    """The slots of one step of a plan: pictures, then those that the base itself drew. `crops` says
+    how many a picture has; the middle one is shown of those that it leaves out."""
     recipe = plan.recipe
     shown = slots_of(
         step,
@@ -199,6 +203,7 @@ def slots_for(plan: RunPlan, step: int, timesteps: int) -> tuple[Slot, ...]:
         batch=recipe.batch,
         timesteps=timesteps,
         flip=recipe.flip,
+        crops=crops,
         caption_dropout=recipe.caption_dropout,
         copies=plan.drawn_as_one,
         without=plan.left_out,

@@ -297,19 +297,20 @@ def _changes(
     names = [member.picture_id for member in members]
     if held_out is None:
         held_out = parted(registry, session, run, names).held_out
-    fitted = _fitted(side_of(folder_of(registry, base)), recipe)
+    side = side_of(folder_of(registry, base))
     learned = (
-        f"{fitted}, learned from in a run of {recipe.steps} steps; "
+        f"{_fitted(side, recipe, recipe.crops)}, learned from in a run of {recipe.steps} steps; "
         "the adapter's file holds weights and no picture"
     )
-    measured = f"{fitted}, held out: measured on, never learned from"
+    measured = f"{_fitted(side, recipe, 1)}, held out: measured on, never learned from"
     return {name: measured if name in held_out else learned for name in names}
 
 
-def _fitted(side: int | None, recipe: Recipe) -> str:
+def _fitted(side: int | None, recipe: Recipe, crops: int) -> str:
     size = f"{side} px" if side else "the base's size"
+    several = f" in up to {crops} places" if crops > 1 else ""
     mirrored = ", mirrored too" if recipe.flip else ""
-    return f"resized and cropped to {size} square on white{mirrored}, encoded to latents"
+    return f"resized and cropped to {size} square on white{several}{mirrored}, encoded to latents"
 
 
 def side_of(folder: Path) -> int | None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from picdeed.core.errors import UnreadablePicture, UsageError
+from picdeed.core.errors import IntegrityError, UsageError
 from picdeed.diffusion.cache import embed, forget, frames
 from picdeed.diffusion.evidence import _swapped
 from picdeed.diffusion.models import check_base, load_base
@@ -48,7 +48,7 @@ def test_each_picture_tells_its_size_and_its_crop(
     kept = frames(base, [wide, high], tmp_path / "cache")
     assert torch.equal(kept[wide.picture][FRAME], told[wide.picture][FRAME])
     forget(tmp_path / "cache", wide.picture)
-    with pytest.raises(UnreadablePicture):
+    with pytest.raises(IntegrityError):
         frames(base, [wide], tmp_path / "cache")
 
 
