@@ -87,8 +87,10 @@ def draw_quickly(
     from picdeed.diffusion.sample import draw
 
     guidance, interval = read_sampling(base.facts.deed.get(SAMPLING, {}))
-    how = {"steps": steps, "guidance": guidance, "interval": interval}
-    return draw(base, prompts, seeds, **how, sampler=quickest(base))
+    return draw(
+        base, prompts, seeds, steps=steps, guidance=guidance, interval=interval,
+        sampler=quickest(base),
+    )  # fmt: skip
 
 
 def quickest(base: Base) -> Sampler:
