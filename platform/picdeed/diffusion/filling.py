@@ -1,9 +1,12 @@
-"""How long does it take to fill the cache? Its first few pictures tell, and stay in it."""
+"""How long does it take to fill the cache? Its first few pictures tell, and stay in it.
+
+So do the first two that the base itself draws of a class.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,33 +24,41 @@ from picdeed.diffusion.cache import (
 from picdeed.diffusion.memory import forget_peak, peak
 from picdeed.diffusion.models import Base
 from picdeed.diffusion.plan import RunPlan, Trainee
+from picdeed.diffusion.prior import class_captions, class_files, class_latents
 from picdeed.diffusion.ready import caption_of
 
-PICTURES = 4
+PICTURES, DRAWN = 4, 2
+_LONG = 60.0  # seconds; of what takes longer the first one counts, for warming up is little of it
 _One = TypeVar("_One")
 
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """Pictures and captions that a run still has to read after these, the seconds that each takes
-    (0 where none was read), and the most memory in use meanwhile. `chosen` are in the cache now.
+    """Pictures and captions that a run still has to read after these, class pictures that its base
+    still has to draw, the seconds that each takes (0 where none was read or drawn), and the most
+    memory in use meanwhile. `chosen` and, by their names in slots, `shown` are in the cache now.
     """
 
     chosen: tuple[Trainee, ...]
+    shown: tuple[str, ...]
     pictures: int
     captions: int
+    drawings: int
     a_picture: float
     a_caption: float
+    a_drawing: float
     most: int
 
     @property
     def seconds(self) -> float:
         """Of all that is left."""
-        return self.pictures * self.a_picture + self.captions * self.a_caption
+        read = self.pictures * self.a_picture + self.captions * self.a_caption
+        return read + self.drawings * self.a_drawing
 
 
 def fill(base: Base, plan: RunPlan, cache: Path, *, encodes: bool) -> Filling:
-    """Read up to 4 of a plan's pictures into the cache, those first that are not there yet.
+    """Read up to 4 of a plan's pictures into the cache, and draw up to 2 of its class pictures,
+    those first that are not there yet. The base has no adapter on it.
 
     With `encodes` it is told what a picture takes, even where all of them are there.
     """
@@ -58,35 +69,52 @@ def fill(base: Base, plan: RunPlan, cache: Path, *, encodes: bool) -> Filling:
     unread = [one for one in everyone if not paths[one.picture].is_file()]
     read = [one for one in everyone if paths[one.picture].is_file()]
     chosen = (*unread, *read)[:PICTURES]
-    captions = {"", *(caption_of(one, recipe) for one in everyone)}
+    classes, files = class_captions(plan), class_files(base, plan, cache)
+    undrawn = _missing(files)
+    captions = {"", *(caption_of(one, recipe) for one in everyone), *classes.values()}
     if recipe.text_rank:
         captions.clear()  # what learns to read them says something else after every step
-    unheard = [
-        text for text, path in embeddings_at(base, captions, cache).items() if not path.is_file()
-    ]
-    now = {"", *(caption_of(one, recipe) for one in chosen)}.intersection(unheard)
+    unheard = _missing(embeddings_at(base, captions, cache))
     forget_peak(base.device)
     reading = partial(latent_moments, base, folder=cache, flip=flip, buckets=buckets)
     a_picture = _each(reading, unread[:PICTURES])
     if encodes and not unread:
         blank = torch.zeros(3, base.facts.size, base.facts.size)
         a_picture = _each(lambda some: [encode(base, one) for one in some], [blank, blank])
-    a_caption = _each(partial(prompt_embeddings, base, folder=cache), sorted(now))
+    drawing = partial(class_latents, base, plan, cache)
+    a_drawing = _each(lambda some: drawing(only=some), undrawn[:DRAWN])
+    shown = tuple(name for name, path in files.items() if path.is_file())[:PICTURES]
+    now = {"", *(caption_of(one, recipe) for one in chosen), *(classes[name] for name in shown)}
+    heard = sorted(now.intersection(unheard)) or unheard[:PICTURES]
+    a_caption = _each(partial(prompt_embeddings, base, folder=cache), heard)
     return Filling(
         chosen=chosen,
+        shown=shown,
         pictures=len(unread[PICTURES:]),
-        captions=len(unheard) - len(now),
+        captions=len(unheard) - len(heard),
+        drawings=len(_missing(files)),
         a_picture=a_picture,
         a_caption=a_caption,
+        a_drawing=a_drawing,
         most=peak(base.device),
     )
 
 
+def _missing(files: Mapping[str, Path]) -> list[str]:
+    return [name for name, path in files.items() if not path.is_file()]
+
+
 def _each(read: Callable[[Sequence[_One]], object], some: Sequence[_One]) -> float:
-    """Seconds that one takes. The first warms up, and counts only where it is alone."""
+    """Seconds that one takes. The first warms up, and counts only where it is alone or takes long:
+    then no other is read.
+    """
+    if not some:
+        return 0.0
     begun = time.perf_counter()
     read(some[:1])
-    if len(some) > 1:
-        begun = time.perf_counter()
-        read(some[1:])
-    return (time.perf_counter() - begun) / max(1, len(some) - 1) if some else 0.0
+    first = time.perf_counter() - begun
+    if len(some) == 1 or first > _LONG:
+        return first
+    begun = time.perf_counter()
+    read(some[1:])
+    return (time.perf_counter() - begun) / (len(some) - 1)

@@ -143,5 +143,6 @@ FLUX = Family(
     asked=_asked,
     unpacked=_unpacked,
     shift=_shift,
+    sides=1,
     told_by_tokenizer=("pad_token", "model_max_length"),
 )
