@@ -26,7 +26,7 @@ from picdeed.testing import tiny_model, tiny_pictures, tiny_registry
 
 KEYS = {
     "schema", "snapshot", "base", "decision", "run", "is_known", "recipe", "price", "steps",
-    "batch", "processes", "at_once", "device", "pictures", "held_out", "to_encode", "to_embed",
+    "batch", "processes", "at_once", "device", "pictures", "held_out", "to_encode", "to_embed", "to_draw",
     "seconds", "memory", "fits", "nearest", "missing",
 }  # fmt: skip
 SECONDS = {
@@ -124,7 +124,7 @@ def test_a_probe_that_is_killed_is_1_and_says_so(
 GIB = 1 << 30
 COST = Estimate(
     steps=800, batch=4, processes=1, at_once=4, device="cuda", pictures=36, held_out=4,
-    to_encode=36, to_embed=37,
+    to_encode=36, to_embed=37, to_draw=0,
     seconds=Seconds(12.0, 90.0, 7200.0, 600.0, 9.0, 8.5, 7),
     memory=Bytes(24 * GIB, 4 * GIB, 22 * GIB, 8 * GIB, 3 * GIB, 6 * GIB, GIB // 2, 5 * GIB),
     fits=True, nearest=None, missing=None,
@@ -139,6 +139,10 @@ BARE = Bytes(GIB, 4 * GIB, None, None, None, None, None, None)
     [
         (TOLD, "800 steps of 4 pictures (4 at once), 36 to train on and 4 held out, on cuda"),
         (TOLD, "caching 90 s 36 pictures to encode, 37 captions to read"),
+        (
+            replace(TOLD, cost=replace(COST, to_draw=14)),
+            "caching 90 s 36 pictures to encode, 37 captions to read, 14 class pictures to draw",
+        ),
         (TOLD, "steps 2 h 9 s a step (8.5 CPU-s), median of 7"),
         (TOLD, "in all 2.19 h"),
         (TOLD, "learning 8.0 GiB and 3.0 GiB a picture evidence 6.0 GiB and 512 MiB a look"),

@@ -69,7 +69,7 @@ def made(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     path = tmp_path_factory.mktemp("own") / "a.safetensors"
     papers = Papers("tiny", "d" * 64, "snp_1", "1f", "run_1", "dec_1", {"MIT": 1}, "e" * 64)
     save_adapter(path, base, EVERYWHERE, papers)
-    return Made(load_adapter(path), output(base.unet))
+    return Made(load_adapter(path), output(base.network))
 
 
 def write(folder: Path, tensors: Tensors, **metadata: str) -> Path:
@@ -105,7 +105,7 @@ def one(rank: int = 2, **parts: torch.Tensor) -> dict[str, torch.Tensor]:
 def test_diffusers_reads_kohyas_names_to_the_same_prediction(made, tiny_base, tmp_path):
     path = write(tmp_path, kohya_tensors(own_layers(made)))
     assert torch.equal(said_after_diffusers_loaded(tiny_base, path), made.said)
-    plain = output(load_base(tiny_base).unet)
+    plain = output(load_base(tiny_base).network)
     assert (plain - made.said).abs().max() > 0.1
 
 
@@ -129,7 +129,7 @@ def test_a_round_trip_is_equal_to_the_bit(made, tiny_base, tmp_path, names):
     assert all(torch.equal(found.tensors[name], tensor) for name, tensor in own.tensors.items())
     base = load_base(tiny_base)
     put_on(base, found)
-    assert torch.equal(output(base.unet), made.said)
+    assert torch.equal(output(base.network), made.said)
 
 
 def test_diffusers_older_names_mean_full_strength():

@@ -14,20 +14,21 @@ import torch
 
 from picdeed.core.errors import RunFailed
 from picdeed.diffusion.devices import repeatable
-from picdeed.diffusion.estimate import Question, estimate, main
+from picdeed.diffusion.estimate import Question, estimate, evidence_of, main, step_of
 from picdeed.diffusion.estimated import FILE, Estimate, Fitting, read_estimate
+from picdeed.diffusion.filling import Filling
 from picdeed.diffusion.fit import MARGIN
 from picdeed.diffusion.memory import there_is
 from picdeed.diffusion.models import check_base, load_base
 from picdeed.diffusion.plan import RunPlan
 from picdeed.diffusion.presets import recipe_on
-from picdeed.diffusion.probe import TIMED, probe
+from picdeed.diffusion.probe import TIMED, Probe, Step, probe
 from picdeed.diffusion.ready import made_ready, slots_losses
 from picdeed.diffusion.recipe import Precision
-from picdeed.diffusion.room import least_of
+from picdeed.diffusion.room import Least, least_of
 from picdeed.diffusion.runfolder import held
 from picdeed.diffusion.train import train
-from picdeed.diffusion.workload import workload
+from picdeed.diffusion.workload import Workload, workload
 from picdeed.diffusion.worn import take_off
 from picdeed.testing import tiny_model
 
@@ -117,6 +118,46 @@ def test_a_preset_is_measured_on_a_base_of_its_family(
     assert told.memory.a_look is not None
 
 
+def test_what_encoders_read_and_the_base_draws_is_in_the_numbers(
+    plan_on_ink: Callable[..., RunPlan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("picdeed.diffusion.prior.STEPS", 2)
+    folder = tiny_model(tmp_path / "base", family="sd3")
+    knobs = {"text_rank": 2, "prior": ("a disc",), "prior_pictures": 5, "targets": ("to_q",)}
+    plan = plan_on_ink(tmp_path / "blobs", **knobs, batch=2, steps=3, samples=1)
+    plan = plan.model_copy(update={"base": str(folder), "base_sha256": check_base(folder).sha256})
+    hopeless = asked(tmp_path, plan, room=least_of(folder, plan.recipe).total - 1)
+    assert (hopeless.to_encode, hopeless.to_embed, hopeless.to_draw) == (12, 0, 5)
+    assert hopeless.nearest is not None
+    assert hopeless.nearest.change == {"rank": 2, "alpha": 2.0, "text_rank": 1}
+    told = asked(tmp_path, plan)
+    assert (told.to_encode, told.to_embed, told.to_draw, told.at_once) == (8, 0, 3, 2)
+    again = asked(tmp_path, plan)
+    assert (again.to_encode, again.to_draw) == (4, 1), "what was read and drawn stays"
+    assert told.seconds is not None
+
+
+def test_each_part_of_the_evidence_has_its_price() -> None:
+    load = Workload(steps=1, looks=2, passes=3, decoded=4, encoded=5, said=6)
+    found = Probe(None, None, look=1.0, decoding=10.0, saying=1000.0)
+    filling = Filling((), (), 0, 0, 0, a_picture=100.0, a_caption=0.0, a_drawing=9e9, most=0)
+    assert evidence_of(load, found, filling) == 5 + 40 + 500 + 6000
+
+
+def test_a_step_is_as_long_as_its_rows(first: First) -> None:
+    """Six of them, of which two were timed one by one, and once the weights are moved."""
+    plan = plan_with(first.plan, batch=3, micro_batch=1, prior=("a disc",))
+    asked_for = Question(plan, torch.device("cuda"), 0, 1, Least(0, 0, 0))
+    step = Step(1, 2, 7, computing=2.0, moving=0.5, cpu_computing=4.0, cpu_moving=1.0)
+    assert step_of(asked_for, step) == (6.5, 13.0)
+    two = plan_with(plan, processes=2)
+    assert step_of(replace(asked_for, plan=two), step) == (3.5, 14.0)
+
+
+def plan_with(plan: RunPlan, **knobs: object) -> RunPlan:
+    return plan.model_copy(update={"recipe": plan.recipe.model_copy(update=knobs)})
+
+
 def test_a_run_that_does_not_fit_is_told_the_nearest_that_does(
     first: First, tmp_path: Path
 ) -> None:
@@ -124,7 +165,7 @@ def test_a_run_that_does_not_fit_is_told_the_nearest_that_does(
     hopeless = asked(tmp_path, first.plan, room=memory.least - 1)
     assert (hopeless.fits, hopeless.seconds, hopeless.memory.needed) == (False, None, None)
     assert hopeless.nearest is not None
-    assert set(hopeless.nearest.change) == {"rank"}
+    assert hopeless.nearest.change == {"rank": 2, "alpha": 2.0}, "as strong as it was"
     assert hopeless.nearest.needed < memory.least
     assert not (tmp_path / "cache").exists(), "nothing was loaded or read"
     assert asked(tmp_path, first.plan, room=1000).missing == memory.least - 1000

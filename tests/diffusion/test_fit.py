@@ -34,9 +34,9 @@ def looks(recipe: Recipe) -> int:
     return max(recipe.eval_timesteps * recipe.eval_noises, 16 * watched)
 
 
-def case(gib: float, taken: Taken = TAKEN, adapter: int = 0, devices: int = 1, **knobs) -> Case:
+def case(gib: float, taken: Taken = TAKEN, adapter=0, text=0, devices=1, **knobs) -> Case:
     recipe = Recipe.model_validate({**PLAIN.model_dump(mode="json"), **knobs})
-    return Case(recipe, taken, adapter, looks, int(gib * MARGIN * GIB) + 9, devices=devices)
+    return Case(recipe, taken, adapter, looks, int(gib * MARGIN * GIB) + 9, devices, text)
 
 
 def test_what_is_needed_is_the_fullest_moment_with_a_margin():
@@ -111,6 +111,22 @@ def test_a_narrower_adapter_is_the_last_resort_and_keeps_its_strength():
     assert case(4.5, taken, adapter=GIB // 8).nearest() is None
 
 
+@pytest.mark.parametrize("rslora", [False, True])
+def test_encoders_parts_narrow_along_and_keep_their_strength_too(rslora):
+    taken = Taken(Learning(5 * GIB, GIB), None, 4 * GIB, 0, 0)
+    asked = case(4.5, taken, adapter=GIB, text=GIB, rslora=rslora, text_rank=16)
+    found = asked.nearest()
+    assert found is not None
+    assert (found.change["rank"], found.change["text_rank"]) == (2, 4)
+    assert case(4.5, taken, adapter=GIB, text=GIB // 4, text_rank=16).nearest() is None
+    own = asked.recipe.model_copy(update=dict(found.change))
+
+    def strength(recipe):
+        return recipe.text_alpha / (recipe.text_rank**0.5 if rslora else recipe.text_rank)
+
+    assert strength(own) == pytest.approx(strength(asked.recipe))
+
+
 def test_where_nothing_fits_it_says_how_much_is_missing():
     hopeless = case(2)
     assert hopeless.nearest() is None
@@ -127,6 +143,10 @@ def test_parts_shares_and_ranks():
     assert at_once(Recipe(batch=2, micro_batch=4)) == 2
     assert at_once(Recipe(batch=8, processes=8)) == 1
     assert [crowd_of(5, devices) for devices in (0, 1, 2, 8)] == [5, 5, 3, 1]
-    assert narrower(Recipe(rank=12)) == (6, 3, 1)
+    assert [one["rank"] for one in narrower(Recipe(rank=12))] == [6, 3, 1]
     assert narrower(Recipe(rank=1)) == ()
+    heard = narrower(Recipe(rank=4, alpha=8.0, text_rank=9))
+    assert [(one["rank"], one["alpha"], one["text_rank"]) for one in heard] == [
+        (2, 4.0, 4), (1, 2.0, 2), (1, 2.0, 1),
+    ]  # fmt: skip
     assert (amount(3 << 20), amount(3 << 29)) == ("3 MiB", "1.5 GiB")

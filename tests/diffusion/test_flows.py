@@ -41,7 +41,7 @@ def certain(folder: Path) -> Base:
         said = (noisy - CLEAN) / share.clamp(min=1e-6)
         return SimpleNamespace(sample=said) if return_dict else (said,)
 
-    base.unet.forward = forward
+    base.network.forward = forward
     return base
 
 

@@ -33,12 +33,12 @@ def test_each_places_attention_adds_up_to_1(base):
 
 
 def test_the_weights_are_the_ones_that_the_layer_used(base):
-    name, layer = next((n, m) for n, m in base.unet.named_modules() if n.endswith("attn2"))
+    name, layer = next((n, m) for n, m in base.network.named_modules() if n.endswith("attn2"))
     kept = {}
     hook = layer.register_forward_hook(
         lambda _, given, named, told: kept.update(x=given[0], **named, out=told), with_kwargs=True
     )
-    with recorded(base.unet) as weights:
+    with recorded(base.network) as weights:
         draw(base, ["ab c"], [7], steps=1)
     hook.remove()
     with torch.no_grad():
@@ -55,7 +55,7 @@ def test_with_guidance_it_is_the_prompt_that_is_recorded(base):
     """At the first step both draw from the same noise, so their weights are the same."""
     found = []
     for guidance in (1.0, 5.0):
-        with recorded(base.unet) as weights:
+        with recorded(base.network) as weights:
             draw(base, ["ab c"], [7], steps=1, guidance=guidance)
         found.append(next(iter(weights.values()))[0])
     assert torch.allclose(*found, atol=1e-5)
@@ -86,6 +86,6 @@ def test_what_does_not_fit_is_not_told(base):
 
 
 def test_a_picture_that_fails_leaves_no_hook(base):
-    with pytest.raises(ZeroDivisionError), recorded(base.unet):
+    with pytest.raises(ZeroDivisionError), recorded(base.network):
         raise ZeroDivisionError
-    assert not any(layer._forward_pre_hooks for layer in base.unet.modules())
+    assert not any(layer._forward_pre_hooks for layer in base.network.modules())

@@ -28,14 +28,14 @@ def test_each_guidance_is_the_picture_that_draw_gives(base):
 def test_guidance_1_is_the_prompt_alone(base):
     """The UNet is asked once a step, and never about the empty prompt."""
     sizes = []
-    hook = base.unet.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    hook = base.network.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
     (one,) = guided(base, "disc 1", 7, [1], steps=3)
     hook.remove()
     assert sizes == [1, 1, 1]
-    with watched(base.unet, 1.0) as calls:
+    with watched(base.network, 1.0) as calls:
         draw(base, ["disc 1"], [7], steps=3, guidance=1.0)
     # With weight 1 the formula gives the prompted answer, so a hair above 1 gives the same picture.
-    with watched(base.unet, 1.000001) as near:
+    with watched(base.network, 1.000001) as near:
         (beside,) = draw(base, ["disc 1"], [7], steps=3, guidance=1.000001)
     assert all(abs(a.said - b.said).max() < 1e-3 for a, b in zip(calls, near, strict=True))
     assert beside.size == one.picture.size

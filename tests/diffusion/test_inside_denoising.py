@@ -30,7 +30,7 @@ def test_the_picture_is_the_one_that_is_drawn_without_looking(base, sampler, gui
     times = [step.time for step in seen.steps]
     assert times == sorted(times, reverse=True)
     assert (seen.steps[0].signal, seen.steps[0].noise) == (0.0, 1.0)
-    assert not base.unet._forward_hooks
+    assert not base.network._forward_hooks
 
 
 def test_it_is_the_picture_of_generate(taught_base, base):
@@ -47,7 +47,7 @@ def test_ddim_ends_at_what_was_expected_last(base):
 
 def test_each_step_of_ddim_follows_from_the_one_before(base):
     forward = Forward(base)
-    with watched(base.unet, 2.5) as calls:
+    with watched(base.network, 2.5) as calls:
         draw(base, ["disc 1"], [7], steps=5, guidance=2.5)
     for call, after in itertools.pairwise(calls):
         clean = forward.expected(call.noisy, call.said, call.time)
@@ -73,6 +73,6 @@ def test_the_pipeline_decodes_as_we_do(base):
 
 
 def test_a_picture_that_fails_leaves_no_hook(base):
-    with pytest.raises(ZeroDivisionError), watched(base.unet, 1.0):
+    with pytest.raises(ZeroDivisionError), watched(base.network, 1.0):
         raise ZeroDivisionError
-    assert not base.unet._forward_hooks
+    assert not base.network._forward_hooks

@@ -51,7 +51,7 @@ def moved(tiny_base, kind):
 
 def test_a_fresh_adapter_of_any_kind_changes_nothing(tiny_base, kind):
     base = load_base(tiny_base)
-    unet, before = base.unet, output(base.unet)
+    unet, before = base.network, output(base.network)
     attach_recipe(base, recipe_of(kind), 1)
     assert torch.allclose(output(unet), before, atol=1e-6)
     unet.disable_adapters()
@@ -62,8 +62,10 @@ def test_its_file_brings_back_exactly_the_same_model(moved, kind, tiny_base, tmp
     save_adapter(tmp_path / "a.safetensors", moved, recipe_of(kind), PAPERS)
     other = load_base(tiny_base)
     put_on(other, load_adapter(tmp_path / "a.safetensors"))
-    assert torch.equal(output(other.unet), output(moved.unet))
-    assert not torch.allclose(output(moved.unet), output(load_base(tiny_base).unet), atol=1e-4)
+    assert torch.equal(output(other.network), output(moved.network))
+    assert not torch.allclose(
+        output(moved.network), output(load_base(tiny_base).network), atol=1e-4
+    )
 
 
 def test_diffusers_own_loader_reads_it_to_the_same_model(moved, kind, tiny_base, tmp_path):
@@ -76,7 +78,7 @@ def test_diffusers_own_loader_reads_it_to_the_same_model(moved, kind, tiny_base,
         requires_safety_checker=False,
     )
     pipeline.load_lora_weights(tmp_path, weight_name="a.safetensors")
-    assert torch.equal(output(pipeline.unet), output(moved.unet))
+    assert torch.equal(output(pipeline.unet), output(moved.network))
 
 
 def test_a_layer_of_another_rank_has_it_and_keeps_the_strength(tiny_base):
@@ -93,7 +95,7 @@ def test_a_layer_of_another_rank_has_it_and_keeps_the_strength(tiny_base):
     assert (middle, narrow, rest) == ({7}, {2}, {4})
     scales = {
         round(value, 6)
-        for module in base.unet.modules()
+        for module in base.network.modules()
         for value in getattr(module, "scaling", {}).values()
     }
     assert scales == {2.5}
@@ -137,7 +139,7 @@ def test_kohya_s_names_keep_every_layer_s_strength(moved, kind, tmp_path):
     layers = layers_of(read.tensors, read.metadata)
     wanted = {
         f"unet.{name}": module.scaling[ADAPTER]
-        for name, module in moved.unet.named_modules()
+        for name, module in moved.network.named_modules()
         if ADAPTER in getattr(module, "scaling", {})
     }
     again = layers_of(kohya_tensors(layers), {})

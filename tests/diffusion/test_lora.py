@@ -43,12 +43,12 @@ def trained(tiny_base):
 
 def test_a_fresh_adapter_changes_nothing_and_depends_on_its_seed_alone(tiny_base):
     bases = [load_base(tiny_base) for _ in range(3)]
-    before = output(bases[0].unet)
+    before = output(bases[0].network)
     state = torch.get_rng_state()
     for base, seed in zip(bases, (1, 1, 2), strict=True):
         attach_recipe(base, RECIPE, seed)
     assert torch.equal(state, torch.get_rng_state())
-    assert torch.equal(output(bases[0].unet), before)
+    assert torch.equal(output(bases[0].network), before)
     first, second, third = (adapter_id(weights(base)) for base in bases)
     assert first == second != third
 
@@ -71,13 +71,13 @@ def test_the_file_brings_back_exactly_the_same_model(trained, tiny_base, tmp_pat
     assert (read.id, read.sha256, read.rank, read.alpha) == (name, digest, 3, 6.0)
     other = load_base(tiny_base)
     put_on(other, read)
-    assert torch.equal(output(other.unet), output(trained.unet))
-    plain = output(load_base(tiny_base).unet)
+    assert torch.equal(output(other.network), output(trained.network))
+    plain = output(load_base(tiny_base).network)
     with bare(other):
-        assert torch.equal(output(other.unet), plain)
-    assert torch.equal(output(other.unet), output(trained.unet))
+        assert torch.equal(output(other.network), plain)
+    assert torch.equal(output(other.network), output(trained.network))
     take_off(other)
-    assert torch.equal(output(other.unet), plain)
+    assert torch.equal(output(other.network), plain)
     assert not worn(other)
 
 
@@ -93,7 +93,7 @@ def test_diffusers_own_loader_reads_the_file_to_the_same_model(trained, tiny_bas
     )
     pipeline.load_lora_weights(tmp_path, weight_name="a.safetensors")
     # alpha is twice the rank here: a reader that loses it gives another picture
-    assert torch.equal(output(pipeline.unet), output(trained.unet))
+    assert torch.equal(output(pipeline.unet), output(trained.network))
 
 
 def test_the_header_holds_the_papers_and_the_bytes_repeat(trained, tmp_path):
@@ -151,7 +151,7 @@ def test_an_adapter_of_another_shape_is_refused_and_leaves_the_base_as_it_was(
         base = load_base(tiny_base)
         with pytest.raises(UsageError, match="does not fit"):
             put_on(base, load_adapter(path))
-        assert torch.equal(output(base.unet), output(load_base(tiny_base).unet))
+        assert torch.equal(output(base.network), output(load_base(tiny_base).network))
         assert not worn(base)
 
 

@@ -159,7 +159,7 @@ def test_fp16_files_are_loaded_as_fp32_and_frozen(make_base, tmp_path):
     parameters = [p for model in models for p in model.parameters()]
     assert {p.dtype for p in parameters} == {torch.float32}
     assert not any(p.requires_grad for p in parameters)
-    assert not base.unet.training
+    assert not base.network.training
 
 
 def test_weights_in_several_files_are_read_whole_and_not_outside_the_folder(own_base):

@@ -68,7 +68,24 @@ def test_a_run_that_cannot_fit_is_told_both_numbers_and_the_nearest_setting(tiny
     assert nearest_room(Recipe(rank=512, processes=2), wide, wide.weights + wide.adapter // 4) == {
         "processes": 1,
         "rank": 128,
+        "alpha": 2.0,
     }
+
+
+def test_a_narrower_adapter_is_narrower_on_the_encoders_too(tmp_path):
+    folder = tiny_model(tmp_path / "base", family="sdxl")
+    recipe = Recipe(rank=4, alpha=8.0, text_rank=64)
+    least = least_of(folder, recipe)
+    assert least.text > least.network == least_of(folder, Recipe(rank=4)).adapter
+    smallest = least.weights + least.network // 4 + least.text // 64
+    for there in (least.total - 1, least.weights + least.adapter // 5, smallest):
+        change = nearest_room(recipe, least, there)
+        assert change is not None
+        own = recipe.model_copy(update=change)
+        assert least_of(folder, own).total <= there
+        assert own.text_rank < recipe.text_rank
+        assert own.alpha / own.rank == recipe.alpha / recipe.rank
+    assert nearest_room(recipe, least, smallest - 1) is None
 
 
 def test_a_base_that_cannot_be_read_is_left_to_who_loads_it(own_base, plan_on_ink, tmp_path):

@@ -44,7 +44,7 @@ def test_an_adapter_changes_pictures_and_switched_off_leaves_the_base(
     loaded = load_base(tiny_base)
     put_on(loaded, load_adapter(a_finished_run / "adapter.safetensors"))
     on = draw(loaded, ["a"], [1], steps=3, sampler=sampler)
-    loaded.unet.disable_adapters()
+    loaded.network.disable_adapters()
     off = draw(loaded, ["a"], [1], steps=3, sampler=sampler)
     assert data(off) == data(plain) != data(on)
 

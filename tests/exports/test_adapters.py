@@ -115,7 +115,7 @@ def test_diffusers_predicts_the_same_from_every_form(
 ) -> None:
     done = export_adapter(lived, form, lived_once.adapter, out)
     base = load_base(lived_once.place / "base")
-    before, read = predicted(base.unet), embed(base, "ink")
+    before, read = predicted(base.network), embed(base, "ink")
     loaded = StableDiffusionPipeline(
         **base.parts,
         scheduler=None,
@@ -127,7 +127,7 @@ def test_diffusers_predicts_the_same_from_every_form(
     adapter = load_adapter(own(lived, lived_once))
     dressed = load_base(lived_once.place / "base")
     put_on(dressed, adapter)
-    ours = dressed.unet
+    ours = dressed.network
     assert (done.rank, done.alpha) == (2, 32.0)  # whoever loses alpha draws another picture
     assert torch.equal(predicted(loaded.unet), predicted(ours))
     assert (predicted(ours) - before).abs().max() > 1e-2

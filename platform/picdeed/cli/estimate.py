@@ -92,10 +92,11 @@ def say_estimate(done: Estimated) -> None:
 
 def _say_time(cost: Estimate, seconds: Seconds) -> None:
     a_step = f"{seconds.a_step:.3g} s a step ({seconds.a_step_cpu:.3g} CPU-s)"
+    drawn = f", {cost.to_draw} class pictures to draw" if cost.to_draw else ""
     rows = [
         ("starting", time_of(seconds.starting), "until the base is loaded"),
         ("caching", time_of(seconds.caching),
-         f"{cost.to_encode} pictures to encode, {cost.to_embed} captions to read"),
+         f"{cost.to_encode} pictures to encode, {cost.to_embed} captions to read{drawn}"),
         ("steps", time_of(seconds.steps), f"{a_step}, median of {seconds.timed}"),
         ("evidence", time_of(seconds.evidence), "held-out loss, forgetting, samples"),
         ("in all", time_of(seconds.total), ""),

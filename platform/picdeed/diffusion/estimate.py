@@ -27,8 +27,9 @@ from picdeed.diffusion.fit import Case, Taken, crowd_of, share_of
 from picdeed.diffusion.memory import there_is
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.plan import RunPlan, read_plan
+from picdeed.diffusion.prior import class_exposures, require_drawing
 from picdeed.diffusion.probe import Probe, Step, probe
-from picdeed.diffusion.ready import cache_of, made_ready
+from picdeed.diffusion.ready import cache_of, made_ready, with_prior
 from picdeed.diffusion.room import Least, least_of, nearest_room
 from picdeed.diffusion.runfolder import Heartbeat, held, leave_error
 from picdeed.diffusion.watch import require_somebody
@@ -50,8 +51,8 @@ class Question:
     def case(self, taken: Taken) -> Case:
         """What has to fit, once it is known what one process takes."""
         looks = partial(looks_at_once, self.plan)
-        there = {"there_is": self.there_is, "devices": self.devices}
-        return Case(self.plan.recipe, taken, self.least.adapter, looks, **there)
+        there = {"there_is": self.there_is, "devices": self.devices, "text": self.least.text}
+        return Case(self.plan.recipe, taken, self.least.network, looks, **there)
 
 
 def estimate(folder: Path, *, parent: int | None = None, room: int | None = None) -> Estimate:
@@ -81,10 +82,12 @@ def _measured(folder: Path, asked: Question, heart: Heartbeat) -> Estimate:
     base = load_base(Path(plan.base), expect=plan.base_sha256)
     base.family.require_targets(plan.recipe.targets, base.facts.name)
     starting = time.time() - psutil.Process().create_time()
-    load = workload(plan, samples=bool(plan.recipe.samples))
+    require_drawing(base, plan)
+    load = workload(plan, samples=bool(plan.recipe.samples), sides=base.family.sides)
     cache = cache_of(folder, plan)
     filling = fill(base, plan, cache, encodes=bool(load.encoded))
     ready = made_ready(base, plan, filling.chosen, cache)
+    ready = with_prior(ready, plan, cache, only=filling.shown)
 
     def told(step: int) -> None:
         heart.step = step
@@ -93,12 +96,12 @@ def _measured(folder: Path, asked: Question, heart: Heartbeat) -> Estimate:
     if found.taken is None or found.step is None:
         return _hopeless(asked, filling)
     taken = replace(found.taken, beside=max(found.taken.beside, filling.most))
-    a_step, a_step_cpu = _a_step(asked, found.step)
+    a_step, a_step_cpu = step_of(asked, found.step)
     seconds = Seconds(
         starting=starting,
         caching=filling.seconds,
         steps=load.steps * a_step,
-        evidence=_evidence(load, found, filling),
+        evidence=evidence_of(load, found, filling),
         a_step=a_step,
         a_step_cpu=a_step_cpu,
         timed=found.step.timed,
@@ -106,10 +109,10 @@ def _measured(folder: Path, asked: Question, heart: Heartbeat) -> Estimate:
     return _weighed(asked, filling, taken, found.step.count, seconds)
 
 
-def _a_step(asked: Question, step: Step) -> tuple[float, float]:
+def step_of(asked: Question, step: Step) -> tuple[float, float]:
     """Seconds of a whole step, by the wall and of all processes on the CPU."""
     recipe = asked.plan.recipe
-    parts = share_of(recipe) / step.count
+    parts = share_of(recipe) / step.rows
     busy = 1.0
     if asked.device.type == "cpu":
         busy = max(1.0, recipe.processes * asked.plan.threads / len(os.sched_getaffinity(0)))
@@ -117,9 +120,11 @@ def _a_step(asked: Question, step: Step) -> tuple[float, float]:
     return wall, recipe.processes * (parts * step.cpu_computing + step.cpu_moving)
 
 
-def _evidence(load: Workload, found: Probe, filling: Filling) -> float:
+def evidence_of(load: Workload, found: Probe, filling: Filling) -> float:
+    """Seconds of all evidence: what a plan comes to, by what each part of it takes."""
     looks = (load.looks + load.passes) * found.look
-    return looks + load.decoded * found.decoding + load.encoded * filling.a_crop
+    said = load.said * found.saying
+    return looks + said + load.decoded * found.decoding + load.encoded * filling.a_crop
 
 
 def _weighed(
@@ -179,13 +184,20 @@ def _plain(asked: Question, filling: Filling | None, memory: Bytes) -> Estimate:
         pictures=len(plan.members),
         held_out=len(plan.held_out),
         to_encode=filling.pictures if filling else everyone,
-        to_embed=filling.captions if filling else everyone,
+        to_embed=filling.captions if filling else _to_read(plan),
+        to_draw=filling.drawings if filling else len(class_exposures(plan)),
         seconds=None,
         memory=memory,
         fits=False,
         nearest=None,
         missing=None,
     )
+
+
+def _to_read(plan: RunPlan) -> int:
+    """Captions at the most: encoders that learn keep none."""
+    everyone = (*plan.members, *plan.held_out)
+    return 0 if plan.recipe.text_rank else len(everyone) + len(plan.recipe.prior)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -20,8 +20,9 @@ FILE = "estimate.json"
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """Of a whole run from here: until the base is loaded, what is not cached yet, steps, evidence;
-    and of the step alone, by the wall and on the CPU, the median of so many `timed`.
+    """Of a whole run from here: until the base is loaded, what is not cached yet (class pictures
+    that the base has to draw too), steps, evidence; and of the step alone, by the wall and on the
+    CPU, the median of so many `timed`.
     """
 
     starting: float
@@ -80,6 +81,7 @@ class Estimate:
     held_out: int
     to_encode: int
     to_embed: int
+    to_draw: int
     seconds: Seconds | None
     memory: Bytes
     fits: bool

@@ -60,7 +60,8 @@ class Nearest:
 @dataclass(frozen=True, slots=True)
 class Case:
     """What has to fit into `there_is` bytes, of which `devices` have as many. `adapter` is what
-    learning keeps of each process; `looks` says how many looks a recipe takes at once.
+    learning keeps of the network's part in each process, `text` of the encoders'; `looks` says how
+    many looks a recipe takes at once.
     """
 
     recipe: Recipe
@@ -69,6 +70,7 @@ class Case:
     looks: Callable[[Recipe], int]
     there_is: int
     devices: int = 1
+    text: int = 0
 
     def needed(self, recipe: Recipe | None = None) -> int:
         """Bytes of all processes that share a memory, with a margin."""
@@ -113,10 +115,7 @@ class Case:
         for processes in range(recipe.processes - 1, 0, -1):
             yield from ({**change, "processes": processes} for change in precise)
         alone: dict[str, Any] = {"processes": 1} if recipe.processes > 1 else {}
-        for rank in narrower(recipe):
-            part = rank / recipe.rank
-            alpha = recipe.alpha * (math.sqrt(part) if recipe.rslora else part)
-            narrow = {"rank": rank, "alpha": round(alpha, 4)}  # as strong as it was
+        for narrow in narrower(recipe):
             yield from ({**change, **alone, **narrow} for change in precise)
 
     def _within(self, change: dict[str, Any]) -> Nearest | None:
@@ -141,7 +140,8 @@ class Case:
         return self.taken.bf16 if other and self.taken.bf16 is not None else self.taken.learning
 
     def _learning(self, recipe: Recipe, count: int) -> int:
-        narrowed = self.adapter * (self.recipe.rank - recipe.rank) // self.recipe.rank
+        whole = self.adapter + self.text
+        narrowed = whole - adapter_bytes(self.recipe, recipe, self.adapter, self.text)
         return self._kind(recipe).at(count) - narrowed
 
     def _looking(self, recipe: Recipe) -> int:
@@ -168,11 +168,28 @@ def crowd_of(processes: int, devices: int) -> int:
     return math.ceil(processes / max(1, devices))
 
 
-def narrower(recipe: Recipe) -> tuple[int, ...]:
-    """Lower ranks to try, widest first; none where layers have ranks of their own."""
+def narrower(recipe: Recipe) -> tuple[dict[str, Any], ...]:
+    """Narrower adapters to try, widest first, each as strong as the recipe's; where encoders learn,
+    their part narrows along. None where layers have ranks of their own.
+    """
     if recipe.ranks:
         return ()
-    return tuple(recipe.rank >> k for k in range(1, recipe.rank.bit_length()))
+    found = []
+    for k in range(1, max(recipe.rank, recipe.text_rank).bit_length()):
+        rank, text = max(1, recipe.rank >> k), recipe.text_rank >> k
+        part = rank / recipe.rank
+        alpha = recipe.alpha * (math.sqrt(part) if recipe.rslora else part)
+        narrow: dict[str, Any] = {"rank": rank, "alpha": round(alpha, 4)}
+        if recipe.text_rank:
+            narrow["text_rank"] = max(1, text)
+        found.append(narrow)
+    return tuple(found)
+
+
+def adapter_bytes(recipe: Recipe, narrow: Recipe, network: int, text: int) -> int:
+    """What is left of the network's and the encoders' part of a recipe in a narrower one."""
+    heard = text * narrow.text_rank // recipe.text_rank if recipe.text_rank else 0
+    return network * narrow.rank // recipe.rank + heard
 
 
 def amount(size: int) -> str:

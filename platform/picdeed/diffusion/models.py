@@ -67,8 +67,6 @@ class Base:
         """The part that learns: a UNet or a transformer."""
         return self.parts[self.family.network]
 
-    unet = network  # its name before there were transformers
-
     @property
     def vae(self) -> Any:
         """The autoencoder; every family has the same kind."""

@@ -17,7 +17,7 @@ or dropped caption), never mirrored, and their loss counts everywhere.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,20 +84,34 @@ def told(plan: RunPlan, shown: Mapping[str, int]) -> list[dict[str, Any]]:
     ]
 
 
+def class_files(base: Base, plan: RunPlan, folder: Path) -> dict[str, Path]:
+    """Per class picture that the plan shows the file that keeps its latent, or would."""
+    names = _names(plan)
+    keys = {name: hash_json(_deciding(base, *names[name])) for name in class_exposures(plan)}
+    return {name: prior_of(folder) / f"{key}.safetensors" for name, key in keys.items()}
+
+
 def class_latents(
-    base: Base, plan: RunPlan, folder: Path, before_each: Callable[[], None] = lambda: None
+    base: Base,
+    plan: RunPlan,
+    folder: Path,
+    before_each: Callable[[], None] = lambda: None,
+    *,
+    only: Collection[str] | None = None,
 ) -> dict[str, torch.Tensor]:
     """Per class picture that the plan shows float32 [1, 2, channels, height, width], mean and
-    deviation as of a picture's latent; the deviation is 0. The base has no adapter on it.
+    deviation as of a picture's latent; the deviation is 0. The base has no adapter on it. With
+    `only` of those of these names.
 
     One is kept as soon as it is drawn, by everything that decides it, for every run on this base.
     `before_each` is called before one is drawn. Raises RunFailed when the base draws what is not
     finite.
     """
     names, found = _names(plan), dict[str, torch.Tensor]()
-    for name in class_exposures(plan):
+    for name, path in class_files(base, plan, folder).items():
+        if only is not None and name not in only:
+            continue
         prompt, seed = names[name]
-        path = prior_of(folder) / f"{hash_json(_deciding(base, prompt, seed))}.safetensors"
         latent = kept(path).get("latent")
         if latent is None:
             before_each()

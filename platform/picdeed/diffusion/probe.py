@@ -6,30 +6,30 @@ say how long one takes. Where steps are slow, fewer are made.
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from itertools import cycle, islice
 from statistics import median
 
 import torch
 
 from picdeed.core.errors import RunFailed
 from picdeed.diffusion import optimisers
-from picdeed.diffusion.crops import is_middle
+from picdeed.diffusion.cache import embed
 from picdeed.diffusion.draws import Slot
 from picdeed.diffusion.evidence import levels, looked
 from picdeed.diffusion.fit import Case, Learning, Taken
 from picdeed.diffusion.gradient import descend, no_room, recomputing
 from picdeed.diffusion.memory import forget_peak, in_use, peak
+from picdeed.diffusion.models import Base
 from picdeed.diffusion.objective import Objective
 from picdeed.diffusion.plan import RunPlan
 from picdeed.diffusion.ready import Ready, slots_losses
-from picdeed.diffusion.recipe import Precision
+from picdeed.diffusion.recipe import Precision, Recipe
 from picdeed.diffusion.samples import draw_quickly
-from picdeed.diffusion.train import improve, slots_for
+from picdeed.diffusion.standins import Rows, stood_in
+from picdeed.diffusion.train import improve
 from picdeed.diffusion.watch import STEP_COST
 from picdeed.diffusion.workload import Workload, looks_at_once
 from picdeed.diffusion.worn import attach_recipe, trained
@@ -38,17 +38,17 @@ STEPS, TIMED = 10, 7
 _FEWEST = 2
 PATIENCE = 120.0  # seconds that the timed steps, and after them the looks, may take
 _DRAWN = 2  # steps of the picture that is drawn; some samplers know no single one
-_PASSES = 2 * _DRAWN  # guidance asks twice
 _FEW_LOOKS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Seconds of a step, medians of `timed`: to compute `count` pictures at once there and back,
-    and to move the weights.
+    """Seconds of a step, medians of `timed`: to compute `rows` pictures, `count` at once, there and
+    back, and to move the weights.
     """
 
     count: int
+    rows: int
     timed: int
     computing: float
     moving: float
@@ -59,13 +59,15 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Probe:
     """`taken` and `step` are None where not even one picture at a time can be computed. `look` is
-    the seconds of one look, `decoding` those of one picture that the autoencoder makes.
+    the seconds of one look, `decoding` those of one picture that the autoencoder makes, `saying`
+    those of a caption that encoders read, with their part of the adapter.
     """
 
     taken: Taken | None
     step: Step | None
     look: float
     decoding: float
+    saying: float
 
 
 def probe(
@@ -88,31 +90,32 @@ def probe(
     if not count and own is Precision.FP32:
         other = learner.grows(Precision.BF16)
     if learning is nobody and other is None:
-        return Probe(None, None, 0.0, 0.0)
+        return Probe(None, None, 0.0, 0.0, 0.0)
     if learning is nobody and other is not None:
         step = learner.timed(max(1, case(_only(other)).largest()), Precision.BF16)
     else:
         step = learner.timed(max(1, count), own)
         if step.count > 2:
             learning = _line(learner.alone, step.count, peak(ready.base.device))
-    look, resting, looking = _look(plan, ready, step) if load.looks else (0.0, 0, 0)
+    saying = _say(ready.base) if load.said else 0.0
+    looks = load.looks or load.passes
+    look, resting, looking = _look(plan, ready, step) if looks else (0.0, 0, 0)
     decoding, beside = _decode(ready, look) if load.decoded else (0.0, 0)
-    return Probe(Taken(learning, other, resting, looking, beside), step, look, decoding)
+    return Probe(Taken(learning, other, resting, looking, beside), step, look, decoding, saying)
 
 
 class _Learner:
     """Makes steps on the few pictures that are there, in place of those that a step would show."""
 
     def __init__(self, plan: RunPlan, ready: Ready, room: int, told: Callable[[int], None]) -> None:
-        self._plan, self._ready, self._room, self._told = plan, ready, room, told
+        self._plan, self._room, self._told = plan, room, told
+        self._ready = stood_in(ready, plan)
         self._device = ready.base.device
         self._objective = Objective(ready.base, plan.recipe.min_snr_gamma)
         self._parameters = attach_recipe(ready.base, plan.recipe, plan.seed)
         self._optimizer = optimisers.build(plan.recipe, trained(ready.base))
         optimisers.settled(self._optimizer, training=True)
-        shapes = {name: one.shape for name, one in ready.moments.items() if is_middle(name)}
-        most = max(shapes.values(), key=math.prod)
-        self._largest = [name for name, shape in shapes.items() if shape == most]
+        self._rows = Rows(plan, self._ready, self._objective.timesteps)
         self._done = 0
         self.alone = 0
 
@@ -121,7 +124,7 @@ class _Learner:
 
         The first step makes what the optimiser remembers, so the second one is measured.
         """
-        if self.step(1, precision) is None:
+        if self._step(self._rows.fullest(0, 1), 1, precision) is None:
             return None
         alone, pair = (self._fullest(count, precision) for count in (1, 2))
         if alone is None:
@@ -137,8 +140,10 @@ class _Learner:
         """
         forget_peak(self._device)
         begun, made = time.monotonic(), list[tuple[float, float, float, float]]()
+        rows = []
         while len(made) < TIMED:
-            one = self.step(count, precision)
+            rows = self._rows.of_a_step(self._done, count)
+            one = self._step(rows, count, precision)
             if one is None and count > 1:
                 return self.timed(count // 2, precision)
             if one is None:
@@ -147,20 +152,24 @@ class _Learner:
             if len(made) >= _FEWEST and time.monotonic() - begun > PATIENCE:
                 break
         self._told(STEPS)
-        return Step(count, len(made), *(median(column) for column in zip(*made, strict=True)))
+        columns = (median(column) for column in zip(*made, strict=True))
+        return Step(count, len(rows), len(made), *columns)
 
-    def step(self, count: int, precision: Precision) -> tuple[float, float, float, float] | None:
+    def _step(
+        self, rows: Sequence[Slot], count: int, precision: Precision
+    ) -> tuple[float, float, float, float] | None:
         """Seconds and CPU-seconds of computing and of moving; None when memory ran out.
 
         In the order that `Step` has them.
         """
         losses = partial(slots_losses, self._objective, self._ready, precision)
+        shape = self._ready.shape
         rate = self._plan.recipe.rate(self._done)
         begun = _clocks(self._device)
         try:
             with recomputing(self._ready.base.network, on=self._plan.recipe.gradient_checkpointing):
                 loss, computed = descend(
-                    self._slots(count), losses, self._optimizer, whole=count, most=count
+                    rows, losses, self._optimizer, whole=len(rows), most=count, shape=shape
                 )
         except RunFailed:  # what it says is that one picture was too many
             return None
@@ -180,20 +189,9 @@ class _Learner:
         )
 
     def _fullest(self, count: int, precision: Precision) -> int | None:
+        rows = self._rows.fullest(self._done, count)
         forget_peak(self._device)
-        return None if self.step(count, precision) is None else peak(self._device)
-
-    def _slots(self, count: int) -> list[Slot]:
-        """As the plan has them, each with one of the pictures that are there, of the largest size:
-        only equal ones are computed at once.
-        """
-        found: list[Slot] = []
-        at = self._done
-        while len(found) < count:
-            found += slots_for(self._plan, at, self._objective.timesteps)[: self._plan.recipe.batch]
-            at += 1
-        there = cycle(self._largest)
-        return [replace(slot, picture=next(there)) for slot in islice(found, count)]
+        return None if self._step(rows, count, precision) is None else peak(self._device)
 
 
 def _line(alone: int, count: int, most: int) -> Learning:
@@ -206,25 +204,41 @@ def _only(learning: Learning) -> Taken:
     return Taken(learning, None, 0, 0, 0)
 
 
+def _say(base: Base) -> float:
+    """Seconds of a caption; of the second one, as the first may warm up."""
+    seconds = 0.0
+    for caption in ("a", "a picture"):
+        begun = _clocks(base.device)
+        embed(base, caption)
+        seconds = _clocks(base.device)[0] - begun[0]
+    return seconds
+
+
 def _look(plan: RunPlan, ready: Ready, step: Step) -> tuple[float, int, int]:
     """Seconds of a look, bytes at rest, and bytes that each look at once adds."""
     device = ready.base.device
     looks = max(looks_at_once(plan), plan.recipe.eval_timesteps)
-    guess = looks * step.computing / step.count / STEP_COST
+    guess = looks * _as_a_look(plan.recipe, step)
     count = looks if guess <= PATIENCE else _FEW_LOOKS
     name = next(iter(ready.moments))
+    prompts = {name: ready.prompts[name]}  # what encoders take for it is counted apart
     at = levels(ready.base, plan.recipe.eval_timesteps)
     forget_peak(device)
     resting, begun = in_use(device), _clocks(device)
     exercise: Mapping[str, range] = {name: range(count)}
     try:
-        looked(ready.base, ready.moments, ready.prompts, at, exercise)
+        looked(ready.base, ready.moments, prompts, at, exercise)
     except (RuntimeError, MemoryError) as error:
         if not no_room(error):
             raise
-        return step.computing / step.count / STEP_COST, resting, peak(device)
+        return _as_a_look(plan.recipe, step), resting, peak(device)
     seconds = _clocks(device)[0] - begun[0]
     return seconds / count, resting, max(0, peak(device) - resting) // count
+
+
+def _as_a_look(recipe: Recipe, step: Step) -> float:
+    """Seconds of a look, by those of a step: once more forward where it recomputes."""
+    return step.computing / step.rows / (STEP_COST + recipe.gradient_checkpointing)
 
 
 def _decode(ready: Ready, look: float) -> tuple[float, int]:
@@ -235,7 +249,7 @@ def _decode(ready: Ready, look: float) -> tuple[float, int]:
     with torch.no_grad():
         draw_quickly(base, ["picture"], [0], steps=_DRAWN)
     seconds = _clocks(base.device)[0] - begun[0]
-    return max(0.0, seconds - _PASSES * look), peak(base.device)
+    return max(0.0, seconds - _DRAWN * base.family.sides * look), peak(base.device)
 
 
 def _clocks(device: torch.device) -> tuple[float, float]:

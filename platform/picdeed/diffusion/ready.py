@@ -7,7 +7,7 @@ prompt, and where its loss counts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -92,7 +92,7 @@ def prepare(folder: Path, plan: RunPlan) -> Ready:
     require_drawing(base, plan)
     cache = cache_of(folder, plan)
     ready = made_ready(base, plan, (*plan.members, *plan.held_out), cache)
-    return _with_prior(ready, plan, cache, partial(raise_if_asked_to_stop, folder))
+    return with_prior(ready, plan, cache, partial(raise_if_asked_to_stop, folder))
 
 
 def made_ready(base: Base, plan: RunPlan, trainees: Sequence[Trainee], cache: Path) -> Ready:
@@ -139,13 +139,23 @@ def _prompts(
     )
 
 
-def _with_prior(ready: Ready, plan: RunPlan, cache: Path, before_each: Callable[[], None]) -> Ready:
-    """With what the base itself draws of the class prompts; their loss counts everywhere."""
+def with_prior(
+    ready: Ready,
+    plan: RunPlan,
+    cache: Path,
+    before_each: Callable[[], None] = lambda: None,
+    *,
+    only: Collection[str] | None = None,
+) -> Ready:
+    """With what the base itself draws of the class prompts, see `class_latents`; their loss counts
+    everywhere."""
     if not plan.recipe.prior:
         return ready
     base = ready.base
-    drawn = class_latents(base, plan, cache, before_each)
-    more = _prompts(base, plan, class_captions(plan), class_frames(base, plan), cache, crops={})
+    drawn = class_latents(base, plan, cache, before_each, only=only)
+    said, seen = class_captions(plan), class_frames(base, plan)
+    own = ({name: said[name] for name in drawn}, {name: seen[name] for name in drawn})
+    more = _prompts(base, plan, *own, cache, crops={})
     masks = ready.masks
     if masks is not None:
         masks = {**masks, **{name: torch.ones(1, *one.shape[-2:]) for name, one in drawn.items()}}

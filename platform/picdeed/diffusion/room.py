@@ -11,10 +11,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from picdeed.core.errors import RunFailed, UsageError
 from picdeed.diffusion.families.known import family_of, parts_in
-from picdeed.diffusion.fit import amount, crowd_of, narrower
+from picdeed.diffusion.fit import adapter_bytes, amount, crowd_of, narrower
 from picdeed.diffusion.lora import TEXT_TARGETS
 from picdeed.diffusion.modelfiles import part_shapes, read_json
 from picdeed.diffusion.plan import RunPlan
@@ -35,14 +36,22 @@ _REMEMBERED: Mapping[Optimizer, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Least:
-    """Bytes that one process takes at least: the base's weights, and all that learning keeps."""
+    """Bytes that one process takes at least: the base's weights, and all that learning keeps of the
+    adapter's parts, the network's and the encoders'.
+    """
 
     weights: int
-    adapter: int
+    network: int
+    text: int
+
+    @property
+    def adapter(self) -> int:
+        """Of both parts."""
+        return self.network + self.text
 
     @property
     def total(self) -> int:
-        """Both."""
+        """All of it."""
         return self.weights + self.adapter
 
 
@@ -59,12 +68,13 @@ def least_of(folder: Path, recipe: Recipe) -> Least:
         if name in parts_in(index, family)
     }
     weights = sum(math.prod(shape) for shapes in parts.values() for shape in shapes.values())
-    own = adapter_weights(parts[family.network], recipe)
+    own, text = adapter_weights(parts[family.network], recipe), 0
     if recipe.text_rank:
         said = {"rank": recipe.text_rank, "ranks": {}, "targets": TEXT_TARGETS}
         of_text = recipe.model_copy(update=said)
-        own += sum(adapter_weights(parts[name], of_text) for name in family.text)
-    return Least(weights * _FP32, own * (_LEARNT + _REMEMBERED[recipe.optimizer]))
+        text = sum(adapter_weights(parts[name], of_text) for name in family.text)
+    each = _LEARNT + _REMEMBERED[recipe.optimizer]
+    return Least(weights * _FP32, own * each, text * each)
 
 
 def adapter_weights(shapes: Mapping[str, tuple[int, ...]], recipe: Recipe) -> int:
@@ -102,7 +112,7 @@ def require_room(plan: RunPlan, there_is: int, devices: int = 1) -> None:
 
 def nearest_room(
     recipe: Recipe, least: Least, there_is: int, devices: int = 1
-) -> dict[str, int] | None:
+) -> dict[str, Any] | None:
     """Fewer processes, else a narrower adapter, so that what a run takes at least is there; None
     where neither is enough.
     """
@@ -110,9 +120,10 @@ def nearest_room(
         if least.total * crowd_of(processes, devices) <= there_is:
             return {"processes": processes}
     alone = {"processes": 1} if recipe.processes > 1 else {}
-    for rank in narrower(recipe):
-        if least.weights + least.adapter * rank // recipe.rank <= there_is:
-            return {**alone, "rank": rank}
+    for narrow in narrower(recipe):
+        left = adapter_bytes(recipe, recipe.model_copy(update=narrow), least.network, least.text)
+        if least.weights + left <= there_is:
+            return {**alone, **narrow}
     return None
 
 

@@ -138,7 +138,7 @@ def _drawn(
 
 def _pipeline(base: Base, sampler: Sampler, interval: Interval) -> Any:
     quiet()
-    if interval != ALWAYS and not base.family.asks_twice:
+    if interval != ALWAYS and base.family.sides == 1:
         raise UsageError(
             f"{base.facts.name} has learned its guidance and is told it in every step: it cannot "
             "be guided in some of them only; nothing was drawn.",

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from picdeed.diffusion import prior
 from picdeed.diffusion.findings import MOST_REAL
 from picdeed.diffusion.forgetting import words_for
 from picdeed.diffusion.plan import RunPlan
-from picdeed.diffusion.prior import class_exposures
 from picdeed.diffusion.recipe import Keep, Recipe
 from picdeed.diffusion.samples import STEPS, asked_for
 from picdeed.diffusion.watch import BATCH, checkpoints, scheduled
 
-_SIDES = 2  # with the adapter and without it; guidance too asks twice
+_SIDES = 2  # with the adapter and without it
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
     """A look is one picture's pass through the network, without a gradient; `passes` are such of
     pictures that are drawn. `decoded` and `encoded` are pictures that the autoencoder makes and
-    reads for the evidence.
+    reads for the evidence, `said` the captions that encoders read for it: of what the base forgot,
+    and, where encoders learn, of every picture each time that it is looked at.
     """
 
     steps: int
@@ -28,10 +27,13 @@ class Workload:
     passes: int
     decoded: int
     encoded: int
+    said: int
 
 
-def workload(plan: RunPlan, *, samples: bool) -> Workload:
-    """What a plan comes to; `samples` says whether its folder has a place for what it draws."""
+def workload(plan: RunPlan, *, samples: bool, sides: int = 2) -> Workload:
+    """What a plan comes to; `samples` says whether its folder has a place for what it draws,
+    `sides` how often a step of drawing asks the base's network.
+    """
     recipe = plan.recipe
     schedule = scheduled(plan)
     looks = (len(schedule.steps) + 1) * sum(map(len, schedule.looks.values()))
@@ -45,9 +47,10 @@ def workload(plan: RunPlan, *, samples: bool) -> Workload:
     return Workload(
         steps=recipe.steps,
         looks=looks,
-        passes=(drawn * STEPS + len(class_exposures(plan)) * prior.STEPS) * _SIDES,
+        passes=drawn * STEPS * sides,
         decoded=drawn,
         encoded=words + compared,
+        said=_SIDES * words + _read_anew(plan),
     )
 
 
@@ -68,6 +71,17 @@ def _last_looks(plan: RunPlan) -> int:
     captions = {one.caption.strip() for one in plan.held_out if one.picture in measured}
     kinds = 2 if len(captions) > 1 else 1
     return _SIDES * kinds * len(measured) * recipe.eval_timesteps * recipe.eval_noises
+
+
+def _read_anew(plan: RunPlan) -> int:
+    """Captions of held-out pictures: once a measurement, and in the end without the adapter too.
+    Encoders that do not learn have said these before.
+    """
+    if not plan.recipe.text_rank:
+        return 0
+    schedule = scheduled(plan)
+    measured = plan.measured if plan.why_nobody() is None else ()
+    return (len(schedule.steps) + 1) * len(schedule.looks) + _SIDES * len(measured)
 
 
 def _real(plan: RunPlan) -> int:

@@ -51,10 +51,11 @@ class Family:
     `grain` is what the sides of its pictures must be multiples of, in pixels.
     `unpacked` makes [batch, channels, height, width] of the latents in which a pipeline ends.
     `settings` are those of `model_index.json` that change what is computed, with their defaults.
+    `sides` is how often a step of drawing asks the network: for guidance with the words and without
+    them, or once where it is told how much guidance its answer is to contain.
     `frames` says whether a prompt tells how its picture was framed. `optional` parts, each a name
     of a model and its tokenizer, may be missing. `text` names the encoders that an adapter can be
-    put on: those of CLIP. `encode` gives tensors [captions, ...]. `asks_twice` says whether its
-    pipeline guides by the difference of two answers; else guidance is a number that it is told.
+    put on: those of CLIP. `encode` gives tensors [captions, ...].
     """
 
     name: str
@@ -77,11 +78,11 @@ class Family:
     shift: Callable[[Base], float] = lambda _: 1.0
     framed: Callable[[Frame], Prompt] | None = None
     text: tuple[str, ...] = ("text_encoder",)
+    sides: int = 2
     optional: frozenset[str] = frozenset()
     settings: Mapping[str, Any] = field(default_factory=dict)
     told_by_tokenizer: tuple[str, ...] = ()
     in_one_file: bool = False
-    asks_twice: bool = True
 
     def require_targets(self, targets: Sequence[str], base: str) -> None:
         """Raise UsageError on a layer that no base of this family has: it would be left out."""

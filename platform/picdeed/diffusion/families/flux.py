@@ -140,9 +140,9 @@ FLUX = Family(
     encode=_encode,
     predict=_predict,
     pipeline=_pipeline,
-    asks_twice=False,
     asked=_asked,
     unpacked=_unpacked,
     shift=_shift,
+    sides=1,
     told_by_tokenizer=("pad_token", "model_max_length"),
 )

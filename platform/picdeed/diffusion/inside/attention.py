@@ -48,13 +48,13 @@ def attention(
     the half with the prompt that is recorded.
     """
     began = clock.process_time()
-    with recorded(base.unet) as weights:
+    with recorded(base.network) as weights:
         (picture,) = draw(
             base, [prompt], [seed], steps=steps, guidance=guidance, interval=interval,
             sampler=sampler, progress=progress,
         )  # fmt: skip
     layers = list(weights.values())
-    side = int(base.unet.config.sample_size)
+    side = int(base.network.config.sample_size)
     calls = zip(*layers, strict=True)
     by_call = torch.stack(
         [torch.stack([_enlarged(one, side) for one in now]).mean(0) for now in calls]

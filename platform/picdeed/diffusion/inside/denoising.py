@@ -48,7 +48,7 @@ def denoised(
     """Each step's noisy latents and the clean ones that the UNet expected, both decoded."""
     began = clock.process_time()
     forward = Forward(base)
-    with watched(base.unet, guidance) as calls:
+    with watched(base.network, guidance) as calls:
         (picture,) = draw(
             base, [prompt], [seed], steps=steps, guidance=guidance, interval=interval,
             sampler=sampler,
