@@ -140,7 +140,7 @@ def test_what_encoders_read_and_the_base_draws_is_in_the_numbers(
 def test_each_part_of_the_evidence_has_its_price() -> None:
     load = Workload(steps=1, looks=2, passes=3, decoded=4, encoded=5, said=6)
     found = Probe(None, None, look=1.0, decoding=10.0, saying=1000.0)
-    filling = Filling((), (), 0, 0, 0, a_picture=100.0, a_caption=0.0, a_drawing=9e9, most=0)
+    filling = Filling((), (), 0, 0, 0, 0, a_crop=100.0, a_caption=0.0, a_drawing=9e9, most=0)
     assert evidence_of(load, found, filling) == 5 + 40 + 500 + 6000
 
 

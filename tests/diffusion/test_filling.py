@@ -34,7 +34,7 @@ def test_class_pictures_are_drawn_two_at_a_time_and_those_that_are_there_left_ou
     assert (first.drawings, first.pictures) == (6 - 2, 12 - PICTURES)
     # Of fourteen captions, with the empty one and both prompts, six are read.
     assert first.captions == 15 - (PICTURES + 1 + 1)
-    assert min(first.a_drawing, first.a_picture, first.a_caption) > 0
+    assert min(first.a_drawing, first.a_crop, first.a_caption) > 0
     for left in (2, 0):
         again = fill(base, plan, cache, encodes=False)
         assert (again.drawings, drawn(cache)) == (left, 6 - left)
@@ -69,5 +69,5 @@ def test_of_encoders_that_learn_no_caption_is_kept(plan_on_ink, tiny_base, tmp_p
 
 
 def test_the_seconds_are_those_of_all_that_is_left():
-    found = Filling((), (), 3, 5, 7, a_picture=1.0, a_caption=0.1, a_drawing=100.0, most=0)
+    found = Filling((), (), 2, 3, 5, 7, a_crop=1.0, a_caption=0.1, a_drawing=100.0, most=0)
     assert found.seconds == pytest.approx(703.5)
