@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import io
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,25 +63,32 @@ def main() -> None:
             pictures.append(drawn(registry, prompt, Path(folder) / "outputs"))
             print(f"\r{at}/{len(asked)} {prompt:50}", end="", flush=True)
         sheet = contact_sheet(pictures, COLUMNS, GAP)
-        base = next(one for one in pipeline.bases_of(registry) if one["name"] == "sprig")
-        facts = OutputFacts(
-            title="What sprig paints",
-            output_id=content_id("out", {"sheet": asked, "seed": SEED}),
-            pixel_sha256=pixels_sha256(sheet),
-            prompt_sha256=sha256("\n".join(asked).encode()),
-            seed=SEED,
-            base_name="sprig",
-            base_id=base["id"],
-            base_sha256=base["sha256"],
-            when=datetime.now(UTC).isoformat(timespec="seconds"),
-            version=__version__,
-        )
-        data = io.BytesIO()
-        sheet.save(data, "PNG", optimize=True)
-        identity = pipeline.identity_of(registry)
-        signed = sign(data.getvalue(), "image/png", output_manifest(facts), identity)
-    given.out.write_bytes(signed.data)
-    print(f"\n{given.out}: {len(signed.data)} bytes, signed by {signed.signer}")
+        write_signed(given.out, sheet, registry, "What sprig paints", asked)
+
+
+def write_signed(
+    out: Path, sheet: Image.Image, registry: Registry, title: str, asked: Sequence[str]
+) -> None:
+    """Writes a sheet of what the embedded base painted, signed by the registry's identity."""
+    base = next(one for one in pipeline.bases_of(registry) if one["name"] == "sprig")
+    facts = OutputFacts(
+        title=title,
+        output_id=content_id("out", {"sheet": list(asked), "seed": SEED}),
+        pixel_sha256=pixels_sha256(sheet),
+        prompt_sha256=sha256("\n".join(asked).encode()),
+        seed=SEED,
+        base_name="sprig",
+        base_id=base["id"],
+        base_sha256=base["sha256"],
+        when=datetime.now(UTC).isoformat(timespec="seconds"),
+        version=__version__,
+    )
+    data = io.BytesIO()
+    sheet.save(data, "PNG", optimize=True)
+    identity = pipeline.identity_of(registry)
+    signed = sign(data.getvalue(), "image/png", output_manifest(facts), identity)
+    out.write_bytes(signed.data)
+    print(f"\n{out}: {len(signed.data)} bytes, signed by {signed.signer}")
 
 
 if __name__ == "__main__":

@@ -61,10 +61,14 @@ def styles(recipe: recipes.Recipe, work: Path) -> dict[str, Pictures]:
     return found
 
 
+def held_out(pictures: Pictures) -> list[str]:
+    """The subjects that no adapter sees."""
+    return sorted(pictures)[::_HELD_OUT]
+
+
 def judge(style: str, pictures: Pictures, base: Path, work: Path, steps: int) -> dict[str, Any]:
     """Trains an adapter, paints the held-out subjects with and without it, tells the figures."""
-    words = sorted(pictures)
-    unseen = words[::_HELD_OUT]
+    words, unseen = sorted(pictures), held_out(pictures)
     folder = work / "styles" / style.replace(" ", "-")
     began = time.process_time()
     result = _trained(folder, pictures, unseen, base, steps)
