@@ -176,7 +176,8 @@ def _outcome(view: RunView, done: pipeline.Trained) -> None:
         better = done.loss["adapter"] < done.loss["base"]
         said = f"{done.loss['base']:.4f} for the base, {done.loss['adapter']:.4f} with the adapter"
         questions((("Did it learn?", "yes" if better else "not yet", said),))
-        words("note", "Loss on pictures it never trained on; lower is better.")
+        on = f", on the base in {done.loss['quantize']}" if "quantize" in done.loss else ""
+        words("note", f"Loss on pictures it never trained on{on}; lower is better.")
     elif done.loss_reason:
         words("note", f"No evidence of learning: {done.loss_reason}")
     if done.leaks:

@@ -141,6 +141,8 @@ def _say_fit(done: Estimated) -> None:
         say(f"No setting makes it fit: {amount(cost.missing)} are missing. Take a smaller base.")
     else:
         say("Not even one picture at a time does. Take a smaller base.")
+    if cost.nearest is None and cost.seconds is not None and "quantize" not in done.recipe:
+        say("The base's weights in fewer bits were not tried: --set quantize=int8, or nf4.", "dim")
 
 
 def time_of(seconds: float) -> str:

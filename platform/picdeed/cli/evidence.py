@@ -32,6 +32,11 @@ def say_evidence(told: Mapping[str, Any] | None) -> None:
         _say_nearest(told["nearest"])
 
 
+def on_which(loss: Mapping[str, Any]) -> str:
+    """On which base both sides of it were measured, where that was not the base as it is."""
+    return f", the base in {loss['quantize']}" if "quantize" in loss else ""
+
+
 def _say_curve(curve: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
     losses = [curve["base"], *(point["loss"] for point in curve["points"])]
     low, high = min(losses), max(losses)

@@ -13,7 +13,7 @@ from picdeed.cli.app import FLOW, Call, command, existing
 from picdeed.cli.bundle import is_bundle, train_bundle
 from picdeed.cli.dedup import EmbeddingFolder, EmbeddingThreshold, find_copies
 from picdeed.cli.estimate import EstimateOnly, PricePerHour, estimate_run, require_estimate
-from picdeed.cli.evidence import say_evidence
+from picdeed.cli.evidence import on_which, say_evidence
 from picdeed.cli.gated import show_gate
 from picdeed.cli.show import plain, print_document, say, table
 from picdeed.cli.without import DryRun, OfRun, WithoutRevocation, say_without, train_without
@@ -322,7 +322,7 @@ def show_run(command: str, done: Any, *, as_json: bool, at_home: bool = True) ->
     if done.loss:
         say(
             f"held-out loss: base {done.loss['base']:.4f}, adapter {done.loss['adapter']:.4f} "
-            "(pictures never trained on)"
+            f"(pictures never trained on{on_which(done.loss)})"
         )
     elif done.loss_reason:
         say(f"held-out loss: not measured ({done.loss_reason})")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,11 @@ _FORCING = (
 )
 
 
-def environment(device: torch.device) -> dict[str, Any]:
-    """`versions`, `cpu` and, on CUDA, `gpu`, as a run's result holds them (JSON values)."""
-    told: dict[str, Any] = {"versions": _versions(), "cpu": _cpu()}
+def environment(device: torch.device, more: Iterable[str] = ()) -> dict[str, Any]:
+    """`versions`, `cpu` and, on CUDA, `gpu`, as a run's result holds them (JSON values). `more` are
+    packages that this run alone used.
+    """
+    told: dict[str, Any] = {"versions": _versions(more), "cpu": _cpu()}
     if device.type == "cuda":
         told["gpu"] = {
             "name": torch.cuda.get_device_name(device),
@@ -43,10 +46,10 @@ def environment(device: torch.device) -> dict[str, Any]:
     return told
 
 
-def _versions() -> dict[str, str]:
+def _versions(more: Iterable[str]) -> dict[str, str]:
     return {
         "python": platform.python_version(),
-        **{name: metadata.version(name) for name in LIBRARIES},
+        **{name: metadata.version(name) for name in (*LIBRARIES, *more)},
         "torch": torch.__version__,  # its metadata leaves the build out: +cpu, +cu130
     }
 

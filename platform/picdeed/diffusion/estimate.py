@@ -79,7 +79,7 @@ def estimate(folder: Path, *, parent: int | None = None, room: int | None = None
 
 def _measured(folder: Path, asked: Question, heart: Heartbeat) -> Estimate:
     plan = asked.plan
-    base = load_base(Path(plan.base), expect=plan.base_sha256)
+    base = load_base(Path(plan.base), expect=plan.base_sha256, quantize=plan.recipe.quantize)
     base.family.require_targets(plan.recipe.targets, base.facts.name)
     starting = time.time() - psutil.Process().create_time()
     require_drawing(base, plan)
@@ -166,7 +166,7 @@ def _hopeless(asked: Question, filling: Filling | None) -> Estimate:
     recipe, there = asked.plan.recipe, asked.there_is
     change = nearest_room(recipe, asked.least, there, asked.devices)
     if change is None:
-        return replace(found, missing=least - there)
+        return replace(found, missing=asked.least.smallest - there)
     own = recipe.model_copy(update=change)
     enough = least_of(Path(asked.plan.base), own).total * crowd_of(own.processes, asked.devices)
     return replace(found, nearest=Fitting(change, enough))

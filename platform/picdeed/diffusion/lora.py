@@ -21,7 +21,7 @@ import torch
 from picdeed.core.errors import UsageError
 from picdeed.core.ids import make_id, sha256
 from picdeed.diffusion.plan import NOTICES, Without
-from picdeed.diffusion.recipe import Recipe
+from picdeed.diffusion.recipe import Quantize, Recipe
 from picdeed.diffusion.tensors import Tensors, read_safetensors, tensors_hash
 
 NETWORKS = ("unet", "transformer")
@@ -230,6 +230,8 @@ def header(recipe: Recipe, papers: Papers, parts: Mapping[str, Settings]) -> dic
     if papers.notices_sha256 is not None:
         said["picdeed.notices"] = NOTICES
         said["picdeed.notices_sha256"] = papers.notices_sha256
+    if recipe.quantize is not Quantize.NONE:
+        said["picdeed.quantize"] = str(recipe.quantize)
     if papers.without is not None:
         said["picdeed.counterfactual_of"] = papers.without.run
         said["picdeed.without_revocations"] = json.dumps(list(papers.without.revocations))

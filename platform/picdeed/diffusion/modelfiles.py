@@ -6,14 +6,20 @@ Weights are safetensors; a pickle or a file of code anywhere in the folder refus
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from huggingface_hub.errors import StrictDataclassError
 
 from picdeed.core.errors import UsageError
-from picdeed.diffusion.tensors import Tensors, read_safetensors, shapes_in
+from picdeed.diffusion.tensors import (
+    Tensors,
+    read_safetensors,
+    shapes_in,
+    tensors_in_turn,
+)
 
 _CODE = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".joblib", ".py", ".so"})
 
@@ -66,6 +72,13 @@ def part_tensors(folder: Path, stem: str, what: str) -> Tensors:
     for path in _weight_files(folder, stem, what):
         tensors.update(read_safetensors(path)[0])
     return tensors
+
+
+def each_tensor(folder: Path, stem: str, what: str) -> Iterator[tuple[str, torch.Tensor]]:
+    """Name and tensor of what `part_tensors` gives, each read when it is its turn, so that nobody
+    has to hold them all. Not searched for what is not finite; raises like it otherwise."""
+    for path in _weight_files(folder, stem, what):
+        yield from tensors_in_turn(path)
 
 
 def part_shapes(folder: Path, stem: str, what: str) -> dict[str, tuple[int, ...]]:

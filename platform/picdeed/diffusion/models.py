@@ -23,6 +23,8 @@ from picdeed.diffusion.families.family import Configs, Family, Part
 from picdeed.diffusion.families.known import family_of, parts_in
 from picdeed.diffusion.flows import FLOW
 from picdeed.diffusion.modelfiles import WRONG, part_tensors, plain, read_json, refuse_code
+from picdeed.diffusion.quantised import read_network, require
+from picdeed.diffusion.recipe import Quantize
 from picdeed.diffusion.suited import guidance_of
 from picdeed.diffusion.tensors import Tensors, tensors_hash
 
@@ -52,7 +54,7 @@ class Base:
     """A loaded base: fp32, frozen, in evaluation mode, on one device.
 
     `parts` holds models and tokenizers by their names in `model_index.json`, `settings` what it
-    says beside them.
+    says beside them. `quantize` says whether the network's weights are fewer bits' (quantised.py).
     """
 
     facts: BaseFacts
@@ -61,6 +63,7 @@ class Base:
     settings: Mapping[str, Any]
     scheduler: Mapping[str, Any]
     device: torch.device
+    quantize: Quantize = Quantize.NONE
 
     @property
     def network(self) -> Any:
@@ -123,12 +126,20 @@ def check_base(folder: Path) -> BaseFacts:
 
 
 def load_base(
-    folder: Path, device: torch.device | None = None, *, expect: str | None = None
+    folder: Path,
+    device: torch.device | None = None,
+    *,
+    expect: str | None = None,
+    quantize: Quantize = Quantize.NONE,
 ) -> Base:
-    """Check and load a base in fp32, whatever type its files have.
+    """Check and load a base in fp32, whatever type its files have; with `quantize` the network's
+    weights in fewer bits. Its hash is that of the files either way.
 
-    Raises UsageError like `check_base`, IntegrityError when its hash is not `expect`.
+    Raises UsageError like `check_base`, and where it cannot be quantised here; IntegrityError when
+    its hash is not `expect`.
     """
+    where = device or pick_device()
+    require(quantize, where)
     facts = check_base(folder)
     if expect is not None and facts.sha256 != expect:
         raise IntegrityError(
@@ -137,13 +148,15 @@ def load_base(
             hint="Restore the base's files, or picdeed models add FOLDER --name NAME: other "
             "weights are another base.",
         )
-    where = device or pick_device()
     quiet()
     index = _json(folder / "model_index.json")
     family = family_of(index, folder / "model_index.json")
     loaded: dict[str, Any] = {}
     for name in parts_in(index, family):
-        if name in family.parts:
+        if name == family.network and quantize is not Quantize.NONE:
+            model = read_network(folder / name, family.parts[name], quantize, where)
+            loaded[name] = model.to(where).eval().requires_grad_(requires_grad=False)
+        elif name in family.parts:
             model = family.parts[name].kind.from_pretrained(
                 folder / name, local_files_only=True, use_safetensors=True, dtype=torch.float32
             )
@@ -151,7 +164,8 @@ def load_base(
         else:
             kind = getattr(transformers, family.tokenizers[name])
             loaded[name] = kind.from_pretrained(folder / name, local_files_only=True)
-    return Base(facts, family, loaded, _settings(family, index), _scheduler(folder), where)
+    settings, scheduler = _settings(family, index), _scheduler(folder)
+    return Base(facts, family, loaded, settings, scheduler, where, quantize)
 
 
 def _settings(family: Family, index: Mapping[str, Any]) -> dict[str, Any]:

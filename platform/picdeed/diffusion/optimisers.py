@@ -63,6 +63,11 @@ def require_library(recipe: Recipe) -> None:
         _library(recipe.optimizer)
 
 
+def packages(recipe: Recipe) -> tuple[str, ...]:
+    """What pip has to have installed for the recipe's optimiser, beside what picdeed brings."""
+    return tuple(_ELSEWHERE[one][0] for one in (recipe.optimizer,) if one in _ELSEWHERE)
+
+
 def settled(optimizer: torch.optim.Optimizer, *, training: bool) -> None:
     """Where weights are two, those that learn and their mean, which is the result: which are on the
     model. Every other optimiser has one kind.

@@ -34,6 +34,7 @@ from picdeed.diffusion.latents import prior_of
 from picdeed.diffusion.models import Base
 from picdeed.diffusion.plan import RunPlan
 from picdeed.diffusion.prompts import Prompt
+from picdeed.diffusion.quantised import told as told_of_bits
 from picdeed.diffusion.sample import draw_latents
 from picdeed.diffusion.samples import quickest
 
@@ -170,6 +171,7 @@ def _deciding(base: Base, prompt: str, seed: int) -> dict[str, Any]:
         "guidance": GUIDANCE,
         "diffusers": diffusers.__version__,
         "transformers": transformers.__version__,
+        **told_of_bits(base),
     }
 
 

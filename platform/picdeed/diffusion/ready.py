@@ -87,7 +87,7 @@ def prepare(folder: Path, plan: RunPlan) -> Ready:
     Raises IntegrityError when base or pictures are not those planned, UsageError on layers that the
     base does not have or a prior that it cannot draw, Stopped when somebody asked while it draws.
     """
-    base = load_base(Path(plan.base), expect=plan.base_sha256)
+    base = load_base(Path(plan.base), expect=plan.base_sha256, quantize=plan.recipe.quantize)
     base.family.require_targets(plan.recipe.targets, base.facts.name)
     require_drawing(base, plan)
     cache = cache_of(folder, plan)

@@ -71,6 +71,14 @@ class Precision(StrEnum):
     BF16 = "bf16"
 
 
+class Quantize(StrEnum):
+    """In how many bits the network's frozen weights are kept while an adapter learns."""
+
+    NONE = "none"
+    INT8 = "int8"
+    NF4 = "nf4"
+
+
 class Init(StrEnum):
     """How the first of an adapter's two matrices begins; the second is nothing, so that a fresh
     adapter changes nothing. Those of peft that take the base's weights apart stay out: switched
@@ -111,6 +119,7 @@ _LATER: Mapping[str, Any] = {
     "buckets": False,
     "mask_alpha": False,
     "gradient_checkpointing": False,
+    "quantize": Quantize.NONE,
     "prior": (),
     "prior_pictures": 16,
     "prior_weight": 1.0,
@@ -139,6 +148,7 @@ class Recipe(BaseModel):
     processes: int = Field(1, ge=1, le=64)
     precision: Precision = Precision.FP32
     gradient_checkpointing: bool = False
+    quantize: Quantize = Quantize.NONE
     optimizer: Optimizer = Optimizer.ADAMW
     learning_rate: float = Field(1e-3, gt=0)
     rate_ratio: float = Field(1.0, gt=0, le=1000)
@@ -276,6 +286,9 @@ def _contradictions(recipe: Recipe) -> Iterator[tuple[bool, str, str]]:
     yield one, "prodigy finds one rate for all weights", "rate_ratio = 1 and text_rate = 1"
     what = "diffusers loses the magnitudes when it loads an encoder's DoRA"
     yield recipe.dora and recipe.text_rank > 0, what, "dora = false, or text_rank = 0"
+    what = "dora would take its magnitudes from the quantised weights, and is drawn on others"
+    other = recipe.dora and recipe.quantize is not Quantize.NONE
+    yield other, what, "dora = false, or quantize = 'none'"
     idle = recipe.processes > recipe.batch
     what = f"{recipe.processes} processes cannot share a batch of {recipe.batch}"
     yield idle, what, "a larger batch or fewer processes"

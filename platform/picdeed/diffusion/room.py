@@ -1,15 +1,15 @@
 """Can a machine hold a run at all? By arithmetic, before a weight is read.
 
-Counted is what no batch is too small for: the base's weights in fp32, and the adapter with its
-gradients and what its optimiser remembers. What a picture adds is measured by
-`picdeed train --estimate`.
+Counted is what no batch is too small for: the base's weights in fp32, or those of its network in
+fewer bits, and the adapter with its gradients and what its optimiser remembers. What a picture adds
+is measured by `picdeed train --estimate`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,9 @@ from picdeed.diffusion.fit import adapter_bytes, amount, crowd_of, narrower
 from picdeed.diffusion.lora import TEXT_TARGETS
 from picdeed.diffusion.modelfiles import part_shapes, read_json
 from picdeed.diffusion.plan import RunPlan
-from picdeed.diffusion.recipe import Optimizer, Recipe
+from picdeed.diffusion.quantised import bytes_of, packages
+from picdeed.diffusion.recipe import Optimizer, Quantize, Recipe
 
-_FP32 = 4
 _LEARNT = 8  # a weight and its gradient, both fp32
 # Beside each weight an optimiser keeps so many bytes at least.
 _REMEMBERED: Mapping[Optimizer, int] = {
@@ -37,12 +37,14 @@ _REMEMBERED: Mapping[Optimizer, int] = {
 @dataclass(frozen=True, slots=True)
 class Least:
     """Bytes that one process takes at least: the base's weights, and all that learning keeps of the
-    adapter's parts, the network's and the encoders'.
+    adapter's parts, the network's and the encoders'. `smaller` is what the weights would take in
+    fewer bits, gentlest first.
     """
 
     weights: int
     network: int
     text: int
+    smaller: Mapping[Quantize, int] = field(default_factory=dict)
 
     @property
     def adapter(self) -> int:
@@ -53,6 +55,11 @@ class Least:
     def total(self) -> int:
         """All of it."""
         return self.weights + self.adapter
+
+    @property
+    def smallest(self) -> int:
+        """All of it, with the weights in as few bits as can be."""
+        return min([self.weights, *self.smaller.values()]) + self.adapter
 
 
 def least_of(folder: Path, recipe: Recipe) -> Least:
@@ -67,14 +74,23 @@ def least_of(folder: Path, recipe: Recipe) -> Least:
         for name, part in family.parts.items()
         if name in parts_in(index, family)
     }
-    weights = sum(math.prod(shape) for shapes in parts.values() for shape in shapes.values())
+    whole = {
+        how: sum(
+            bytes_of(tensor, shape, how if name == family.network else Quantize.NONE)
+            for name, shapes in parts.items()
+            for tensor, shape in shapes.items()
+        )
+        for how in Quantize
+    }
+    weights = whole[recipe.quantize]
+    smaller = {how: size for how, size in whole.items() if size < weights and not recipe.dora}
     own, text = adapter_weights(parts[family.network], recipe), 0
     if recipe.text_rank:
         said = {"rank": recipe.text_rank, "ranks": {}, "targets": TEXT_TARGETS}
         of_text = recipe.model_copy(update=said)
         text = sum(adapter_weights(parts[name], of_text) for name in family.text)
     each = _LEARNT + _REMEMBERED[recipe.optimizer]
-    return Least(weights * _FP32, own * each, text * each)
+    return Least(weights, own * each, text * each, smaller)
 
 
 def adapter_weights(shapes: Mapping[str, tuple[int, ...]], recipe: Recipe) -> int:
@@ -103,8 +119,9 @@ def require_room(plan: RunPlan, there_is: int, devices: int = 1) -> None:
     if needed <= there_is:
         return
     many = f" in each of {recipe.processes} processes" if recipe.processes > 1 else ""
+    bits = "in fp32" if recipe.quantize is Quantize.NONE else f"with {recipe.quantize}"
     raise RunFailed(
-        f"The run takes {amount(needed)} at least (the base's weights in fp32, the adapter and its "
+        f"The run takes {amount(needed)} at least (the base's weights {bits}, the adapter and its "
         f"optimiser{many}), and there is {amount(there_is)}. Nothing was loaded or trained.",
         hint=_instead(recipe, least, there_is, devices),
     )
@@ -113,8 +130,8 @@ def require_room(plan: RunPlan, there_is: int, devices: int = 1) -> None:
 def nearest_room(
     recipe: Recipe, least: Least, there_is: int, devices: int = 1
 ) -> dict[str, Any] | None:
-    """Fewer processes, else a narrower adapter, so that what a run takes at least is there; None
-    where neither is enough.
+    """Fewer processes, else a narrower adapter, else a base in fewer bits, so that what a run takes
+    at least is there; None where nothing of it is enough.
     """
     for processes in range(recipe.processes - 1, 0, -1):
         if least.total * crowd_of(processes, devices) <= there_is:
@@ -124,13 +141,18 @@ def nearest_room(
         left = adapter_bytes(recipe, recipe.model_copy(update=narrow), least.network, least.text)
         if least.weights + left <= there_is:
             return {**alone, **narrow}
+    for how, weights in least.smaller.items():
+        if weights + least.adapter <= there_is:
+            return {**alone, "quantize": how}
     return None
 
 
 def _instead(recipe: Recipe, least: Least, there_is: int, devices: int) -> str:
     change = nearest_room(recipe, least, there_is, devices)
     if change is None:
-        missing = amount(least.total - there_is)
+        missing = amount(least.smallest - there_is)
         return f"No setting makes it fit: {missing} are missing. Take a smaller base."
     options = " ".join(f"--set {key}={value}" for key, value in change.items())
+    if needed := packages(change.get("quantize", Quantize.NONE)):
+        options += f" (with the package {', '.join(needed)})"
     return f"Nearest is {options}; picdeed train --estimate says whether the rest fits too."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -60,6 +60,16 @@ def read_safetensors(path: Path) -> tuple[Tensors, dict[str, str]]:
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise UsageError(f"{path} holds NaN or infinite weights in {name}.")
     return tensors, metadata
+
+
+def tensors_in_turn(path: Path) -> Iterator[tuple[str, torch.Tensor]]:
+    """Name and tensor, each read when it is its turn. Raises UsageError when it cannot be read."""
+    try:
+        with safe_open(path, framework="pt") as stream:
+            for name in stream.keys():  # noqa: SIM118 - not a dict
+                yield name, stream.get_tensor(name)
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"{path} cannot be read as safetensors: {error}.") from error
 
 
 def shapes_in(path: Path) -> dict[str, tuple[int, ...]]:

@@ -20,7 +20,7 @@ import torch
 
 from picdeed.core.errors import BusyError, IntegrityError, PicdeedError, RunFailed
 from picdeed.core.ids import hash_json
-from picdeed.diffusion import checkpoint, evidence, optimisers, prior
+from picdeed.diffusion import checkpoint, evidence, optimisers, prior, quantised
 from picdeed.diffusion.checkpoint import Position
 from picdeed.diffusion.crew import Crew, joined, led
 from picdeed.diffusion.devices import devices_like, pick_device, repeatable
@@ -235,7 +235,7 @@ def _evidence(plan: RunPlan, ready: Ready) -> dict[str, Any]:
         timesteps=plan.recipe.eval_timesteps,
         noises=plan.recipe.eval_noises,
     )
-    return {"loss": found.document(), "loss_reason": None}
+    return {"loss": {**found.document(), **quantised.told(ready.base)}, "loss_reason": None}
 
 
 def _save(folder: Path, plan: RunPlan, base: Base) -> dict[str, Any]:
@@ -272,8 +272,13 @@ def _figures(plan: RunPlan, base: Base, at: Position) -> dict[str, Any]:
         "without_caption": sum(not t.caption.strip() for t in plan.members),
         "threads": plan.threads,
         "device": base.device.type,
-        **environment(base.device),
+        **environment(base.device, _packages(plan)),
     }
+
+
+def _packages(plan: RunPlan) -> tuple[str, ...]:
+    recipe = plan.recipe
+    return (*optimisers.packages(recipe), *quantised.packages(recipe.quantize))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
