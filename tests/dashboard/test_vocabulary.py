@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from picdeed.diffusion.samplers import Sampler
+from picdeed.diffusion.suited import Suited
 from picdeed.flow.inside import Vocabulary
 from picdeed_ui.parts.vocabulary import instances
 
@@ -7,7 +9,10 @@ from picdeed_ui.parts.vocabulary import instances
 def taught(
     things: tuple[str, ...], tints: tuple[str, ...] = (), places: tuple[str, ...] = ()
 ) -> Vocabulary:
-    return Vocabulary("base_1", "sprig", "0", 1, "epsilon", 1000, things, tints, tints, places)
+    return Vocabulary(
+        "base_1", "sprig", "0", 1, "epsilon", 1000, things, tints, tints, places,
+        Suited(Sampler.DDIM),
+    )  # fmt: skip
 
 
 def test_instances_come_from_all_over_the_list() -> None:

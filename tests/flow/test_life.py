@@ -161,9 +161,14 @@ def test_guidance_is_the_bases_own_unless_told(lived: Registry, lived_once: Life
         "base": usual["base"], "adapter": lived_once.adapter, "prompt": "a drawing of a star",
         "seed": 0, "steps": 2, "guidance": 2.5, "sampler": "ddim",
     }  # fmt: skip
-    assert of_half == of_all | {"guidance_start": 0.5, "guidance_stop": own["guidance_stop"]}
+    assert of_half == of_all | {
+        "guidance_start": 0.5,
+        "guidance_stop": own.get("guidance_stop", 1.0),
+    }
     with pytest.raises(UsageError, match=r"begin at 0\.9"):
-        pipeline.publish(lived, lived_once.adapter, replace(half, guidance_start=0.9))
+        pipeline.publish(
+            lived, lived_once.adapter, replace(half, guidance_start=0.9, guidance_stop=0.5)
+        )
 
 
 def test_more_outputs_than_can_be_drawn_are_refused(lived: Registry, lived_once: Life) -> None:

@@ -136,7 +136,7 @@ def _drawn(
     return found
 
 
-def _pipeline(base: Base, sampler: Sampler, interval: Interval) -> Any:
+def _pipeline(base: Base, sampler: Sampler, interval: Interval = ALWAYS) -> Any:
     quiet()
     if interval != ALWAYS and base.family.sides == 1:
         raise UsageError(
