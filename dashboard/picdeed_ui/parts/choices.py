@@ -53,10 +53,11 @@ def _within(lesson: Lesson) -> str:
     guided = lesson.base.suited.interval.steps(lesson.wish.steps)
     if len(guided) in {0, lesson.wish.steps}:
         return ""
+    late = "; in the last steps nothing is left to decide" * (guided.stop < lesson.wish.steps)
     return (
         f"This base is guided in the steps {guided.start + 1} to {guided.stop} of "
         f"{lesson.wish.steps} only: out of static alone the words mean one mean picture, and "
-        "exaggerating it would pull all seeds there; in the last steps nothing is left to decide. "
+        f"exaggerating it would pull all seeds there{late}. "
     )
 
 
