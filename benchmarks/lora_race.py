@@ -1,7 +1,8 @@
 """How fast does an adapter learn here, and by the example script of diffusers?
 
     python benchmarks/lora_race.py --script SCRIPT --python PYTHON --work /tmp/race
-        [--shape study|sd15] [--pairs 5] [--steps 40] [--precision fp32|bf16]
+        [--shape study|sd15] [--side PIXELS] [--pairs 5] [--steps 40] [--precision fp32|bf16]
+        [--same]
 
 SCRIPT is `examples/text_to_image/train_text_to_image_lora.py` of a checkout of diffusers.
 
@@ -16,6 +17,7 @@ bound is what a step without encoders costs, from counted FLOPs.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import shutil
@@ -39,6 +41,7 @@ from picdeed.diffusion.recipe import Recipe
 from picdeed.testing import tiny_picture
 
 SEED, RANK, RATE = 7, 8, 1e-4
+SIDES = ("script", "ours", "ours, larger batch")
 _WARM = 3  # steps that are not counted: allocators and kernels settle
 _WATCH = str(Path(__file__).with_name("race_watch.py").absolute())
 
@@ -253,6 +256,9 @@ def race(given: argparse.Namespace) -> dict[str, Any]:
     """Pair after pair; the medians and every pair's ratio."""
     shape = SHAPES[given.shape]
     work: Path = given.work / given.shape
+    if given.side:
+        shape = dataclasses.replace(shape, side=given.side)
+        work = work.with_name(f"{work.name}-{given.side}")
     base = make_base(shape, work / "base")
     pictures = make_pictures(shape, work / "pictures")
     shared = {"rank": RANK, "alpha": RANK, "learning_rate": RATE, "schedule": "constant"}
@@ -264,7 +270,7 @@ def race(given: argparse.Namespace) -> dict[str, Any]:
     pairs: list[dict[str, Any]] = []
     for number in range(given.pairs):
         row = {}
-        for side in ("script", "ours", "ours, larger batch")[:: 1 if number % 2 else -1]:
+        for side in SIDES[: 2 if given.same else 3][:: 1 if number % 2 else -1]:
             folder = work / "runs" / f"{number}-{side.replace(', ', '-').replace(' ', '-')}"
             shutil.rmtree(folder, ignore_errors=True)
             chosen = free if "larger" in side else recipe
@@ -291,7 +297,9 @@ def _told(pairs: Sequence[dict[str, Any]], most: float) -> dict[str, Any]:
         for side in pairs[0]
     }
     same = [row["script"]["step"] / row["ours"]["step"] for row in pairs]
-    larger = [row["script"]["picture"] / row["ours, larger batch"]["picture"] for row in pairs]
+    larger = [
+        row["script"]["picture"] / row[SIDES[2]]["picture"] for row in pairs if SIDES[2] in row
+    ]
     saved = median("script", "step") - median("ours", "step")
     extra = median("ours", "first") - median("script", "first")
     return {
@@ -302,7 +310,8 @@ def _told(pairs: Sequence[dict[str, Any]], most: float) -> dict[str, Any]:
             "pairs": [round(one, 3) for one in same],
             "bound": round(most, 3),
         },
-        "a picture, script / ours with a larger batch": {
+        "a picture, script / ours with a larger batch": larger
+        and {
             "median": round(statistics.median(larger), 3),
             "pairs": [round(one, 3) for one in larger],
         },
@@ -321,6 +330,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
     parser.add_argument("--free", type=int, default=0, help="the larger batch; 0: four times")
+    parser.add_argument("--side", type=int, default=0, help="pixels, other than the shape's own")
+    parser.add_argument("--same", action="store_true", help="no larger batch")
     print(json.dumps(race(parser.parse_args(arguments)), indent=1))
     return 0
 
