@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,15 @@ HOSTILE = (
     '<img src=x onerror="alert(1)"> **bold** [go](http://evil.example) :red[x] :material/face:'
 )
 WAIT = 120
+
+
+@pytest.fixture(autouse=True)
+def own_main():
+    """Streamlit runs a page as `__main__` and leaves it there: a process that a later test spawns
+    would run that page again, without its arguments."""
+    kept = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = kept
 
 
 @pytest.fixture
