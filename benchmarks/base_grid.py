@@ -1,6 +1,6 @@
 """What does the embedded base paint, every thing once in five ways? One signed picture.
 
-    python benchmarks/base_grid.py --out docs/images/sprig-grid.png
+    python benchmarks/base_grid.py --out docs/images/sprig-grid.webp
 
 Plain captions; on a colour and in a place that were trained with the thing; in a tint on a colour
 and in a place that never were. Nothing is picked: one seed for all. The sheet is a generated
@@ -20,6 +20,7 @@ from base_judge import asked_for
 from PIL import Image
 
 from picdeed import __version__
+from picdeed.core.errors import IntegrityError
 from picdeed.core.ids import content_id, sha256
 from picdeed.core.resources import bundled
 from picdeed.credentials.manifest import OutputFacts, output_manifest
@@ -27,11 +28,12 @@ from picdeed.credentials.sign import sign
 from picdeed.diffusion.pretrain import compose
 from picdeed.diffusion.pretrain import recipe as recipes
 from picdeed.flow import pipeline
-from picdeed.imaging.decode import pixels_sha256
+from picdeed.imaging.decode import decode, pixels_sha256
 from picdeed.imaging.grid import contact_sheet
 from picdeed.registry.session import Registry, open_registry
 
 COLUMNS, CELL, GAP, SEED = 24, 48, 4, 11
+QUALITY = 88  # of WebP; as PNG these sheets take five times as much
 
 
 def prompts() -> list[str]:
@@ -51,7 +53,7 @@ def drawn(registry: Registry, prompt: str, out: Path) -> Image.Image:
 
 def main() -> None:
     options = argparse.ArgumentParser()
-    options.add_argument("--out", type=Path, default=Path("sprig-grid.png"))
+    options.add_argument("--out", type=Path, default=Path("sprig-grid.webp"))
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / ".picdeed"
@@ -69,12 +71,17 @@ def main() -> None:
 def write_signed(
     out: Path, sheet: Image.Image, registry: Registry, title: str, asked: Sequence[str]
 ) -> None:
-    """Writes a sheet of what the embedded base painted, signed by the registry's identity."""
+    """Writes a sheet of what the embedded base painted as WebP, signed by the registry's identity,
+    and reads it back from its file; raises IntegrityError, leaving none.
+    """
     base = next(one for one in pipeline.bases_of(registry) if one["name"] == "sprig")
+    data = io.BytesIO()
+    sheet.save(data, "WEBP", quality=QUALITY, method=6)
+    pixels = pixels_sha256(decode(data.getvalue()).image)  # as the file has them: WebP rounds
     facts = OutputFacts(
         title=title,
-        output_id=content_id("out", {"sheet": list(asked), "seed": SEED}),
-        pixel_sha256=pixels_sha256(sheet),
+        output_id=content_id("out", {"sheet": list(asked), "seed": SEED, "pixels": pixels}),
+        pixel_sha256=pixels,
         prompt_sha256=sha256("\n".join(asked).encode()),
         seed=SEED,
         base_name="sprig",
@@ -83,12 +90,14 @@ def write_signed(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         version=__version__,
     )
-    data = io.BytesIO()
-    sheet.save(data, "PNG", optimize=True)
     identity = pipeline.identity_of(registry)
-    signed = sign(data.getvalue(), "image/png", output_manifest(facts), identity)
+    signed = sign(data.getvalue(), "image/webp", output_manifest(facts), identity)
     out.write_bytes(signed.data)
-    print(f"\n{out}: {len(signed.data)} bytes, signed by {signed.signer}")
+    (seen,) = pipeline.verify([out], pipeline.trust_of(registry), registry).files
+    if seen.integrity != "intact":
+        out.unlink()
+        raise IntegrityError(f"{out} reads back as {seen.integrity}; it was removed.")
+    print(f"\n{out}: {len(signed.data)} bytes, {seen.integrity}, signer {seen.trust}")
 
 
 if __name__ == "__main__":

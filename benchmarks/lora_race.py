@@ -310,9 +310,8 @@ def _told(pairs: Sequence[dict[str, Any]], most: float) -> dict[str, Any]:
             "pairs": [round(one, 3) for one in same],
             "bound": round(most, 3),
         },
-        "a picture, script / ours with a larger batch": larger
-        and {
-            "median": round(statistics.median(larger), 3),
+        "a picture, script / ours with a larger batch": {
+            "median": round(statistics.median(larger), 3) if larger else None,
             "pairs": [round(one, 3) for one in larger],
         },
         "cache repaid after steps": max(0, round(extra / saved)) if saved > 0 else None,

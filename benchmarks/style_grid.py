@@ -1,6 +1,6 @@
 """What do two styles look like on things that no adapter saw? One signed picture.
 
-    python benchmarks/style_grid.py --work /tmp/judge --out docs/images/styles.png
+    python benchmarks/style_grid.py --work /tmp/judge --out docs/images/styles.webp
 
 After `base_styles.py` with the same work folder: the base's own pictures of ten things that were
 held out, and below them the same seeds with the adapter; linocuts first, then Fluent Emoji high
@@ -47,7 +47,7 @@ def painted(work: Path, style: str, words: list[str]) -> list[Image.Image]:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--work", type=Path, required=True)
-    options.add_argument("--out", type=Path, default=Path("styles.png"))
+    options.add_argument("--out", type=Path, default=Path("styles.webp"))
     given = options.parse_args()
     recipe = recipes.read(bundled("configs") / "pretrain" / "sprig.toml")
     sets = styles(recipe, given.work)
