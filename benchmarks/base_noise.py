@@ -103,10 +103,12 @@ def errors(
     recipe: recipes.Recipe, members: list[recipes.TrainingPicture], work: Path, pipeline: Any
 ) -> dict[str, float]:
     """Share of the pictures' variance that is missed at each ratio of signal to noise."""
-    samples = denoiser.Samples(recipe, members, latents.cached(work))
+    cached = latents.cached(work)
+    samples = denoiser.Samples(recipe, members, cached)
     found: dict[str, list[float]] = {str(ratio): [] for ratio in RATIOS}
     for first in range(0, SHOWN, 16):
-        clean, e, _, words = samples.drawn(_LATER, range(first, first + 16))
+        rows, e, _, words = samples.drawn(_LATER, range(first, first + 16))
+        clean = cached.values[rows].float()
         told = pipeline.text_encoder(words).last_hidden_state
         for ratio in RATIOS:
             noisy, times, picture = _at(recipe.denoiser.noise, clean, e, ratio)

@@ -54,7 +54,7 @@ class Muon(torch.optim.Optimizer):
             ):
                 size = -group["lr"] * 0.2 * max(rows, columns) ** 0.5
                 for weight, move in zip(weights, turned, strict=True):
-                    weight.add_(move.reshape(weight.shape), alpha=size)
+                    _add(weight, move.reshape(weight.shape), size)
 
     def _move(self, weight: nn.Parameter, group: dict[str, Any]) -> Tensor:
         slope = weight.grad if weight.grad is not None else torch.zeros_like(weight)
@@ -78,6 +78,13 @@ class Muon(torch.optim.Optimizer):
                 view[own] = orthogonal(some[own].to(self._kind)).float()
         dist.all_reduce(flat)
         return views
+
+
+def _add(weight: Tensor, move: Tensor, size: float | Tensor) -> None:
+    if isinstance(size, Tensor):  # a rate that a replayed step reads anew
+        weight.addcmul_(move, size)
+    else:
+        weight.add_(move, alpha=size)
 
 
 def orthogonal(matrices: Tensor) -> Tensor:

@@ -65,7 +65,9 @@ def train(
     half = plan.precision == "bf16"
     share = plan.batch // worker.count
 
-    def loss(step: int) -> Tensor:
+    within = part.crop // 2 ** (len(part.channels) - 1)
+
+    def draw(step: int) -> tuple[Tensor, Tensor, Tensor]:
         slots = range(worker.rank * share, (worker.rank + 1) * share)
         crops = [
             compose.crop(
@@ -79,14 +81,16 @@ def train(
         noise = torch.Generator().manual_seed(
             compose.number(recipe.seed, compose.CROPS, step, plan.batch + worker.rank)
         )
-        real = torch.from_numpy(np.stack(crops)).to(worker.device)
-        return crop_loss(model, real, part, noise, half)
+        shape = (share, part.latents, within, within)
+        own, more = (torch.randn(shape, generator=noise) for _ in range(2))
+        return torch.from_numpy(np.stack(crops)), own, more
 
     job = loop.Job(
         name=NAME,
         module=model,
         optimisers=optimisers.for_kernels(model, plan.rate, half),
-        loss=loss,
+        draw=draw,
+        loss=lambda real, own, more: crop_loss(model, real, (own, more), part, half),
         schedule=plan,
         checkpoint_seconds=recipe.checkpoint_seconds,
     )
@@ -94,20 +98,23 @@ def train(
 
 
 def crop_loss(
-    model: AutoencoderKL, real: Tensor, part: AutoencoderPart, noise: torch.Generator, half: bool
+    model: AutoencoderKL,
+    real: Tensor,
+    noise: tuple[Tensor, Tensor],
+    part: AutoencoderPart,
+    half: bool,
 ) -> Tensor:
     """Mean loss of (n, 3, side, side) pictures: absolute, of gradients, squared, and KL.
 
     The latents get a little more noise than their own posterior has, so that the decoder
-    forgives the denoiser's small errors.
+    forgives the denoiser's small errors. `noise` is normal, of the latents' shape, for each.
     """
     with torch.autocast(real.device.type, dtype=torch.bfloat16, enabled=half):
         moments = model.quant_conv(model.encoder(real))
     mean, variance = moments.float().chunk(2, dim=1)
     variance = variance.clamp(-30, 20)
     width = (0.5 * variance).exp()
-    # The CPU's generator on every device: its numbers are the same everywhere.
-    own, more = (torch.randn(mean.shape, generator=noise).to(real.device) for _ in range(2))
+    own, more = noise
     latents = mean + width * own
     latents = latents + part.noise * latents.detach().std() * more
     with torch.autocast(real.device.type, dtype=torch.bfloat16, enabled=half):

@@ -91,21 +91,22 @@ def train(
     model.train()
     samples = Samples(recipe, pictures, cached)
     share = plan.batch // worker.count
+    slots = range(worker.rank * share, (worker.rank + 1) * share)
     half, device = plan.precision == "bf16", worker.device
+    values = cached.values.to(device)
 
-    def loss(step: int) -> Tensor:
-        slots = range(worker.rank * share, (worker.rank + 1) * share)
-        made, words = samples.batch(step, slots)
-        noisy, times, told = (x.to(device) for x in (made.noisy, made.times, words))
+    def loss(rows: Tensor, e: Tensor, when: Tensor, words: Tensor) -> Tensor:
+        made = noised(recipe.denoiser.noise, values[rows].float(), e, when)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half), _attention(device):
-            found = model(noisy, times, told)
-        off: Tensor = found.float() - made.target.to(device)
-        return (made.weight.to(device) * off.square().mean((1, 2, 3))).mean()
+            found = model(made.noisy, made.times, words)
+        off: Tensor = found.float() - made.target
+        return (made.weight * off.square().mean((1, 2, 3))).mean()
 
     job = loop.Job(
         name=NAME,
         module=model,
         optimisers=optimisers.for_denoiser(model, plan.rate, half, worker.rank, worker.count),
+        draw=lambda step: samples.drawn(step, slots),
         loss=loss,
         schedule=plan,
         checkpoint_seconds=recipe.checkpoint_seconds,
@@ -140,25 +141,27 @@ class Samples:
 
     def batch(self, step: int, slots: Sequence[int]) -> tuple[Noised, Tensor]:
         """Noisy latents (n, 8, 16, 16) with what is to be found, and tokens (n, 24)."""
-        clean, e, within, words = self.drawn(step, slots)
-        # One time in each of so many even parts: less noise in the loss than free draws.
-        when = (torch.tensor(slots) + within) / self._recipe.denoiser.schedule.batch
-        return noised(self._recipe.denoiser.noise, clean, e, when.float()), words
+        rows, e, when, words = self.drawn(step, slots)
+        clean = self._cached.values[rows].float()
+        return noised(self._recipe.denoiser.noise, clean, e, when), words
 
     def drawn(self, step: int, slots: Sequence[int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Clean latents and normal noise (n, 8, 16, 16), where each is within its part of the times
-        float64[n], and tokens (n, 24)."""
-        clean, noise, within, captions = [], [], [], []
+        """Rows of the cache int64[n], normal noise (n, 8, 16, 16), when float32[n] from 0 (clean)
+        to 1, and tokens (n, 24)."""
+        rows, noise, within, captions = [], [], [], []
+        shape = self._cached.values.shape[1:]
         for slot in slots:
             numbers = compose.stream(self._recipe.seed, compose.PAIRS, step, slot)
             row, caption = self._pick(numbers)
-            clean.append(self._cached.values[row].float())
-            noise.append(numbers.standard_normal(clean[-1].shape, np.float32))
+            rows.append(row)
+            noise.append(numbers.standard_normal(shape, np.float32))
             within.append(numbers.random())
             captions.append(caption)
-        e, parts = torch.from_numpy(np.stack(noise)), torch.tensor(within, dtype=torch.float64)
         words = torch.tensor(vocabulary.encode(self._tokenizer, captions))
-        return torch.stack(clean), e, parts, words
+        # One time in each of so many even parts: less noise in the loss than free draws.
+        parts = torch.tensor(slots) + torch.tensor(within, dtype=torch.float64)
+        when = (parts / self._recipe.denoiser.schedule.batch).float()
+        return torch.tensor(rows), torch.from_numpy(np.stack(noise)), when, words
 
     def _pick(self, numbers: np.random.Generator) -> tuple[int, str]:
         of_concept = self._rows[self._concepts[numbers.integers(len(self._concepts))]]

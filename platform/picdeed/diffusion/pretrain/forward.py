@@ -8,6 +8,7 @@ goes straight from one to the other (`flows`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -45,7 +46,7 @@ def noised(noise: Noise, clean: Tensor, e: Tensor, when: Tensor) -> Noised:
         )
         return Noised(noisy, share * STEPS, target, weight)
     times = (when * STEPS).long().clamp(max=STEPS - 1)
-    kept = alphas(noise)[times]
+    kept = _alphas_on(noise, clean.device)[times]
     signal, rest = kept.sqrt()[:, None, None, None], (1 - kept).sqrt()[:, None, None, None]
     target = e if noise.prediction == "epsilon" else signal * e - rest * clean
     weight = _weight(noise, kept / (1 - kept).clamp(min=1e-8))
@@ -56,6 +57,12 @@ def alphas(noise: Noise) -> Tensor:
     """float32[1000]: how much of the picture's variance is left at each time."""
     found: Tensor = scheduler(noise).alphas_cumprod
     return found
+
+
+@cache
+def _alphas_on(noise: Noise, device: torch.device) -> Tensor:
+    # Once a device: a step that is replayed there (`replay`) may not copy from the CPU.
+    return alphas(noise).to(device)
 
 
 def scheduler(noise: Noise) -> Any:

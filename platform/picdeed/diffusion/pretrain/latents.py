@@ -5,7 +5,7 @@ They are encoded in parts, each a file of its own: a kill loses the part that wa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from picdeed.core.events import Progress
 from picdeed.diffusion.pretrain import autoencoder, compose
+from picdeed.diffusion.pretrain.feed import feed
 from picdeed.diffusion.pretrain.loop import Worker
 from picdeed.diffusion.pretrain.recipe import Recipe, TrainingPicture
 
@@ -60,11 +61,14 @@ def encode(
     """One worker's share of the parts, which are left in `work`."""
     model = autoencoder.trained(recipe, work).to(worker.device)
     parts = _parts(pictures, work)
-    for place, (path, glyphs) in enumerate(parts):
+    own = [part for part in parts[worker.rank :: worker.count] if not part[0].is_file()]
+    glyphs = [glyph for _, some in own for glyph in some]
+    sheets = feed(lambda glyph: (_sheets(recipe, pictures, glyph),), glyphs, worker.device)
+    for place, (path, some) in enumerate(own):
         if worker.rank == 0:
-            progress("latents", place, len(parts))
-        if place % worker.count == worker.rank and not path.is_file():
-            _write(_encoded(recipe, pictures, glyphs, model), path)
+            progress("latents", place, len(own))
+        values = [_encoded(recipe, model, *next(sheets)) for _ in some]
+        _write(_columns(recipe, pictures, some) | {"values": torch.cat(values)}, path)
 
 
 def join(pictures: Sequence[TrainingPicture], work: Path) -> None:
@@ -86,33 +90,48 @@ def _parts(pictures: Sequence[TrainingPicture], work: Path) -> list[tuple[Path, 
     return [(work / f"latents-{at:05}.safetensors", glyphs[at : at + _GLYPHS]) for at in starts]
 
 
+def _variants(
+    recipe: Recipe, pictures: Sequence[TrainingPicture], glyph: int
+) -> Iterator[tuple[compose.Variant, np.random.Generator | None]]:
+    """How each picture of a glyph is made, the first as it was drawn."""
+    yield compose.AS_DRAWN, None
+    for place in range(1, recipe.denoiser.variants):
+        numbers = compose.stream(recipe.seed, compose.LATENTS, glyph, place)
+        yield compose.variant(recipe, pictures[glyph].concept, numbers), numbers
+
+
+def _sheets(recipe: Recipe, pictures: Sequence[TrainingPicture], glyph: int) -> Tensor:
+    """The pictures of a glyph: float32 (variants, 3, side, side)."""
+    drawn = compose.load([pictures[glyph]], recipe.side)[0]
+    shown = [
+        compose.shown(drawn, how, recipe, numbers)
+        for how, numbers in _variants(recipe, pictures, glyph)
+    ]
+    return torch.from_numpy(np.stack(shown))
+
+
 @torch.no_grad()
-def _encoded(
-    recipe: Recipe,
-    pictures: Sequence[TrainingPicture],
-    glyphs: Sequence[int],
-    model: AutoencoderKL,
-) -> dict[str, Tensor]:
-    stack = compose.load([pictures[number] for number in glyphs], recipe.side)
-    tints, behind = names_of(recipe)
+def _encoded(recipe: Recipe, model: AutoencoderKL, sheets: Tensor) -> Tensor:
     half = recipe.denoiser.schedule.precision == "bf16"
-    values, rows = [], []
-    for number, glyph in zip(glyphs, stack, strict=True):
-        sheets = []
-        for place in range(recipe.denoiser.variants):
-            numbers = compose.stream(recipe.seed, compose.LATENTS, number, place)
-            concept = pictures[number].concept
-            how = compose.variant(recipe, concept, numbers) if place else compose.AS_DRAWN
-            sheets.append(compose.shown(glyph, how, recipe, numbers if place else None))
-            rows.append((number, tints.index(how.tint), behind.index(how.behind)))
-        for some in torch.split(torch.from_numpy(np.stack(sheets)).to(model.device), _AT_ONCE):
-            with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=half):
-                moments = model.quant_conv(model.encoder(some))
-            values.append(moments.float().chunk(2, dim=1)[0].cpu())
+    values = []
+    for some in torch.split(sheets, _AT_ONCE):
+        with torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=half):
+            moments = model.quant_conv(model.encoder(some))
+        values.append(moments.float().chunk(2, dim=1)[0].cpu())
+    return torch.cat(values)
+
+
+def _columns(
+    recipe: Recipe, pictures: Sequence[TrainingPicture], glyphs: Sequence[int]
+) -> dict[str, Tensor]:
+    tints, behind = names_of(recipe)
+    rows = [
+        (glyph, tints.index(how.tint), behind.index(how.behind))
+        for glyph in glyphs
+        for how, _ in _variants(recipe, pictures, glyph)
+    ]
     columns = (torch.tensor(column) for column in zip(*rows, strict=True))
-    return dict(zip(("picture", "tint", "behind"), columns, strict=True)) | {
-        "values": torch.cat(values)
-    }
+    return dict(zip(("picture", "tint", "behind"), columns, strict=True))
 
 
 def _write(tensors: dict[str, Tensor], path: Path) -> None:

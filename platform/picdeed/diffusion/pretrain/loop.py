@@ -1,7 +1,7 @@
 """How does one training run, stop at any instant and go on to the same weights?
 
-A job knows its weights and the loss of step t on worker r; this file does the rest: the
-gradient's mean over the workers, clipping, the rate, the moving average, and checkpoints as
+A job knows its weights, the samples of step t on worker r and their loss; this file does the rest:
+the gradient's mean over the workers, clipping, the rate, the moving average, and checkpoints as
 safetensors. A step depends on nothing but the weights, the optimisers' memory and its number.
 """
 
@@ -23,11 +23,14 @@ from torch import Tensor, nn
 from picdeed.core.errors import RunFailed
 from picdeed.core.events import Progress
 from picdeed.diffusion.pretrain import optimisers
+from picdeed.diffusion.pretrain.feed import Draw, Samples, feed
 from picdeed.diffusion.pretrain.recipe import Schedule
+from picdeed.diffusion.pretrain.replay import replayed
 
 _LOG = "log.jsonl"
 CPU = torch.device("cpu")
 FIRST = 50  # steps of which each loss is logged: another machine may repeat them
+_TOLD = 20  # every so many steps the loss is logged after them
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,14 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One training. `loss` takes a step and returns this worker's mean loss (a scalar)."""
+    """One training. `draw` gives this worker's samples of a step, on the CPU; `loss` takes them on
+    the module's device and returns their mean loss (a scalar)."""
 
     name: str
     module: nn.Module
     optimisers: Sequence[torch.optim.Optimizer]
-    loss: Callable[[int], Tensor]
+    draw: Draw
+    loss: Callable[..., Tensor]
     schedule: Schedule
     checkpoint_seconds: float
 
@@ -61,20 +66,31 @@ def train(job: Job, work: Path, worker: Worker, progress: Progress) -> None:
     weights = [weight for weight in job.module.parameters() if weight.requires_grad]
     average = [weight.detach().clone() for weight in weights]
     done = _resume(job, stored, weights, average)
+    pace = _Pace(job, worker.device)
+    compute = replayed(
+        lambda samples: _step(job, samples, weights, average, pace, worker), worker.device
+    )
     started = saved = time.monotonic()
     parent = os.getppid()
-    for step in range(done, job.schedule.steps):
-        loss = _step(job, step, weights, average, worker)
+    steps = range(done, job.schedule.steps)
+    for step, samples in zip(steps, feed(job.draw, steps, worker.device), strict=True):
+        pace.set(step)
+        loss = compute(samples)
+        last = step + 1 == job.schedule.steps
+        told = step < FIRST or step % _TOLD == 0 or last
+        due = last or time.monotonic() - saved > job.checkpoint_seconds
+        # Looking at a loss waits for it: a GPU is kept waiting only where something depends on it.
+        if (told or due or worker.device == CPU) and not bool(torch.isfinite(loss)):
+            raise RunFailed(f"{job.name}: the loss of step {step} is no number.")
         if worker.rank:
             # A worker whose parent was killed must not go on alone.
             if os.getppid() != parent:
                 return
             continue
         progress(job.name, step + 1, job.schedule.steps)
-        if step < FIRST or step % 20 == 0 or step + 1 == job.schedule.steps:
-            _log(work, job.name, step + 1, loss, time.monotonic() - started)
-        last = step + 1 == job.schedule.steps
-        if last or time.monotonic() - saved > job.checkpoint_seconds:
+        if told:
+            _log(work, job.name, step + 1, float(loss), time.monotonic() - started)
+        if due:
             _store(job, stored, weights, average, step + 1)
             saved = time.monotonic()
     if worker.rank == 0:
@@ -102,12 +118,44 @@ def load_average(module: nn.Module, name: str, work: Path) -> int:
         return int(opened.metadata()["step"])
 
 
-def _step(
-    job: Job, step: int, weights: list[nn.Parameter], average: list[Tensor], worker: Worker
-) -> float:
+class _Pace:
+    """What differs from step to step, but for the samples: the rate, and the average's new share.
+
+    On a GPU both are tensors, which a replayed step reads anew.
+    """
+
+    def __init__(self, job: Job, device: torch.device) -> None:
+        self._schedule = job.schedule
+        self._groups = [group for one in job.optimisers for group in one.param_groups]
+        self.share = torch.zeros((), device=device)
+        self._rate = None if device == CPU else torch.zeros((), device=device)
+        for group in self._groups if self._rate is not None else ():
+            group["lr"] = self._rate
+            group["capturable"] = True
+
+    def set(self, step: int) -> None:
+        """Takes the rate and the share of step `step` (from 0)."""
+        rate = self._schedule.rate * self._schedule.factor(step)
+        self.share.fill_(1 - min(self._schedule.ema, (1 + step) / (10 + step)))
+        if self._rate is not None:
+            self._rate.fill_(rate)
+            return
+        for group in self._groups:
+            group["lr"] = rate
+
+
+def _step(  # noqa: PLR0917 - one training step and all that it moves
+    job: Job,
+    samples: Samples,
+    weights: list[nn.Parameter],
+    average: list[Tensor],
+    pace: _Pace,
+    worker: Worker,
+) -> Tensor:
+    """Moves weights and average by the samples; their loss, which may be no number."""
     for optimiser in job.optimisers:
         optimiser.zero_grad(set_to_none=True)
-    loss = job.loss(step)
+    loss = job.loss(*samples)
     loss.backward()  # type: ignore[no-untyped-call]
     value = loss.detach()
     grads = [_gradient(weight) for weight in weights]
@@ -120,19 +168,13 @@ def _step(
             grad.copy_(flat[place : place + grad.numel()].view_as(grad))
             place += grad.numel()
         value = flat[-1]
-    if not bool(torch.isfinite(value)):
-        raise RunFailed(f"{job.name}: the loss of step {step} is no number.")
     nn.utils.clip_grad_norm_(weights, job.schedule.clip, foreach=True)
-    factor = job.schedule.factor(step)
     for optimiser in job.optimisers:
-        for group in optimiser.param_groups:
-            group["lr"] = job.schedule.rate * factor
         optimiser.step()
     if worker.rank == 0:
-        keep = min(job.schedule.ema, (1 + step) / (10 + step))
         with torch.no_grad():
-            torch._foreach_lerp_(average, list[Tensor](weights), 1 - keep)
-    return float(value)
+            torch._foreach_lerp_(average, list[Tensor](weights), [pace.share] * len(average))
+    return value
 
 
 def _gradient(weight: nn.Parameter) -> Tensor:
