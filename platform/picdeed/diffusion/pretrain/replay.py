@@ -58,6 +58,7 @@ class _Replayed:
     def _recorded(self, samples: Samples) -> torch.cuda.CUDAGraph:
         self._samples = tuple(one.clone() for one in samples)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # Of this thread only: another pins the next samples' memory meanwhile.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             self._loss = self._compute(self._samples)
         return graph
