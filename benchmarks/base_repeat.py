@@ -1,6 +1,7 @@
 """Does another machine repeat the first 50 steps of the base's training? Losses beside the deed's.
 
     python benchmarks/base_repeat.py --pictures FOLDER --work DIR [--trained WORK] [--workers 1]
+        [--deed DEED] [--recipe RECIPE]
 
 The autoencoder's first steps follow from recipe and pictures alone; the denoiser's also need the
 latents that a full training left in WORK. Another processor can be played on one that knows more
@@ -70,8 +71,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--trained", type=Path, help="a finished training's work folder")
     parser.add_argument("--workers", type=int, default=0, help="other than the recipe's")
     parser.add_argument("--deed", type=Path, default=Path("models/sprig/deed.json"))
+    parser.add_argument("--recipe", type=Path, help="other than the shipped one")
     given = parser.parse_args(arguments)
-    recipe = recipes.read(bundled("configs") / "pretrain" / "sprig.toml")
+    recipe = recipes.read(given.recipe or bundled("configs") / "pretrain" / "sprig.toml")
     recipe = dataclasses.replace(recipe, workers=given.workers or recipe.workers)
     members = compose.trained_set(from_folder(given.pictures))
     known = json.loads(given.deed.read_text("utf-8"))["first_losses"]

@@ -41,28 +41,32 @@ class Muon(torch.optim.Optimizer):
     def step(self) -> None:  # type: ignore[override]
         """Moves every weight; one without a gradient by its momentum."""
         for group in self.param_groups:
-            shapes: dict[tuple[int, int], list[nn.Parameter]] = {}
-            for weight in group["params"]:
-                matrix = (weight.shape[0], weight[0].numel())
-                shapes.setdefault(matrix, []).append(weight)
+            shapes: dict[tuple[int, int], list[int]] = {}
+            weights: list[Tensor] = group["params"]
+            for place, weight in enumerate(weights):
+                shapes.setdefault((weight.shape[0], weight[0].numel()), []).append(place)
+            moved = self._moved(group)
             moves = [
-                torch.stack([self._move(weight, group).reshape(shape) for weight in weights])
-                for shape, weights in shapes.items()
+                torch.stack([moved[place].reshape(shape) for place in places])
+                for shape, places in shapes.items()
             ]
-            for ((rows, columns), weights), turned in zip(
-                shapes.items(), self._turned(moves), strict=True
-            ):
-                size = -group["lr"] * 0.2 * max(rows, columns) ** 0.5
-                for weight, move in zip(weights, turned, strict=True):
-                    _add(weight, move.reshape(weight.shape), size)
+            for (shape, places), turned in zip(shapes.items(), self._turned(moves), strict=True):
+                size = -group["lr"] * 0.2 * max(shape) ** 0.5
+                some = [weights[place] for place in places]
+                # A rate that is a tensor is one that a replayed step reads anew.
+                shares = zip(turned.mul_(size), some, strict=True)
+                torch._foreach_add_(some, [one.reshape(weight.shape) for one, weight in shares])
 
-    def _move(self, weight: nn.Parameter, group: dict[str, Any]) -> Tensor:
-        slope = weight.grad if weight.grad is not None else torch.zeros_like(weight)
-        state = self.state[weight]
-        if not state:
-            state["momentum"] = torch.zeros_like(weight)
-        state["momentum"].lerp_(slope, 1 - group["momentum"])
-        return slope.lerp(state["momentum"], group["momentum"])
+    def _moved(self, group: dict[str, Any]) -> Sequence[Tensor]:
+        """Where each weight's gradient and its momentum point to."""
+        weights = group["params"]
+        for weight in weights:
+            if not self.state[weight]:
+                self.state[weight]["momentum"] = torch.zeros_like(weight)
+        slopes = [one.grad if one.grad is not None else torch.zeros_like(one) for one in weights]
+        kept = [self.state[weight]["momentum"] for weight in weights]
+        torch._foreach_lerp_(kept, slopes, 1 - group["momentum"])
+        return torch._foreach_lerp(slopes, kept, group["momentum"])  # noqa: SLF001 - as optim does
 
     def _turned(self, moves: Sequence[Tensor]) -> list[Tensor]:
         """Each of (n, rows, columns) orthogonalised, float32."""
@@ -80,13 +84,6 @@ class Muon(torch.optim.Optimizer):
         return views
 
 
-def _add(weight: Tensor, move: Tensor, size: float | Tensor) -> None:
-    if isinstance(size, Tensor):  # a rate that a replayed step reads anew
-        weight.addcmul_(move, size)
-    else:
-        weight.add_(move, alpha=size)
-
-
 def orthogonal(matrices: Tensor) -> Tensor:
     """(n, rows, columns) with singular values pushed towards 1, by a quintic Newton iteration."""
     a, b, c = _QUINTIC
@@ -95,5 +92,6 @@ def orthogonal(matrices: Tensor) -> Tensor:
     x = x / (x.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
     for _ in range(_NEWTON_STEPS):
         gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        # a x + (b gram + c gram gram) x, the sums inside the products: half the rounding in bf16.
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.mT if tall else x

@@ -13,8 +13,9 @@ from PIL import Image, ImageDraw
 
 from picdeed.core.events import silent
 from picdeed.core.resources import bundled
-from picdeed.diffusion.pretrain import autoencoder, latents, loop
+from picdeed.diffusion.pretrain import autoencoder, latents
 from picdeed.diffusion.pretrain import recipe as recipes
+from picdeed.diffusion.pretrain.step import Worker
 
 WORDS = ("a", "cat", "sun", "on", "red", "background", "style", "print", "noto", "flat")
 
@@ -92,7 +93,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> Callable[..., latents.Latents]:
         recipe: recipes.Recipe, members: Sequence[recipes.TrainingPicture], work: Path
     ) -> latents.Latents:
         work.mkdir(exist_ok=True)
-        latents.encode(recipe, members, work, worker=loop.Worker(0, 1), progress=silent)
+        latents.encode(recipe, members, work, worker=Worker(0, 1), progress=silent)
         latents.join(members, work)
         return latents.cached(work)
 

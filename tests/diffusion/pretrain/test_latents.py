@@ -9,8 +9,8 @@ import torch
 
 from picdeed.core.events import silent
 from picdeed.diffusion.pretrain import autoencoder, compose, latents
-from picdeed.diffusion.pretrain.loop import Worker
 from picdeed.diffusion.pretrain.recipe import TrainingPicture
+from picdeed.diffusion.pretrain.step import Worker
 
 
 def test_the_cache_holds_each_glyph_as_drawn_and_no_held_out_variant(

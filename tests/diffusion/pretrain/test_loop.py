@@ -14,6 +14,7 @@ from picdeed.core.events import silent
 from picdeed.diffusion.muon import orthogonal
 from picdeed.diffusion.pretrain import autoencoder, compose, loop
 from picdeed.diffusion.pretrain.recipe import TrainingPicture
+from picdeed.diffusion.pretrain.step import Worker
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(
@@ -31,7 +32,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(
 
     def train(work: Path, progress: object) -> dict[str, torch.Tensor]:
         work.mkdir(exist_ok=True)
-        worker = loop.Worker(0, 1)
+        worker = Worker(0, 1)
         autoencoder.train(recipe, members, work, worker=worker, progress=progress)  # type: ignore[arg-type]
         return load_file(work / "autoencoder.safetensors")
 

@@ -22,11 +22,11 @@ from picdeed.diffusion.pretrain import (
     denoiser,
     export,
     latents,
-    loop,
     parallel,
     run,
 )
 from picdeed.diffusion.pretrain.recipe import Recipe, TrainingPicture
+from picdeed.diffusion.pretrain.step import Stepper
 
 
 def logged(work: Path, job: str) -> list[float]:
@@ -140,13 +140,14 @@ def test_the_first_steps_follow_from_recipe_and_seed(
     tmp_path: Path, pictures: list[TrainingPicture], tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     every: list[float] = []
-    step = loop._step
+    take = Stepper.take
 
-    def watched(*given: Any) -> float:
-        every.append(step(*given))
-        return every[-1]
+    def watched(*given: Any) -> torch.Tensor:
+        loss = take(*given)
+        every.append(float(loss))
+        return loss
 
-    monkeypatch.setattr(loop, "_step", watched)
+    monkeypatch.setattr(Stepper, "take", watched)
     one = first_steps(tiny(5, 5), pictures, tmp_path / "one")
     again = first_steps(tiny(5, 5), pictures[::-1], tmp_path / "again")
     assert len(every) == 20

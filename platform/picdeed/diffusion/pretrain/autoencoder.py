@@ -6,6 +6,7 @@ Started near the identity (averaging down, nearest pixel up) and moved by Muon i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from picdeed.core.events import Progress
 from picdeed.diffusion.pretrain import compose, loop, optimisers
 from picdeed.diffusion.pretrain.recipe import AutoencoderPart, Recipe, TrainingPicture
+from picdeed.diffusion.pretrain.step import Job, Worker
 
 NAME = "autoencoder"
 
@@ -54,17 +56,21 @@ def train(
     pictures: list[TrainingPicture],
     work: Path,
     *,
-    worker: loop.Worker,
+    worker: Worker,
     progress: Progress,
 ) -> None:
     """One worker's part of the training; see `loop.train` for what it leaves in `work`."""
+    loop.train(job(recipe, pictures, worker), work, worker, progress)
+
+
+def job(recipe: Recipe, pictures: Sequence[TrainingPicture], worker: Worker) -> Job:
+    """What one worker trains: its crops of a step and their loss."""
     part, plan = recipe.autoencoder, recipe.autoencoder.schedule
     stack = compose.load(pictures, recipe.side)
     model = build(recipe)
     model.train()
     half = plan.precision == "bf16"
     share = plan.batch // worker.count
-
     within = part.crop // 2 ** (len(part.channels) - 1)
 
     def draw(step: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -85,7 +91,7 @@ def train(
         own, more = (torch.randn(shape, generator=noise) for _ in range(2))
         return torch.from_numpy(np.stack(crops)), own, more
 
-    job = loop.Job(
+    return Job(
         name=NAME,
         module=model,
         optimisers=optimisers.for_kernels(model, plan.rate, half),
@@ -94,7 +100,6 @@ def train(
         schedule=plan,
         checkpoint_seconds=recipe.checkpoint_seconds,
     )
-    loop.train(job, work, worker, progress)
 
 
 def crop_loss(

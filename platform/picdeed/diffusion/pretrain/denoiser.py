@@ -22,6 +22,7 @@ from picdeed.diffusion.pretrain import compose, latents, loop, optimisers, vocab
 from picdeed.diffusion.pretrain.forward import Noised, noised
 from picdeed.diffusion.pretrain.latents import Latents
 from picdeed.diffusion.pretrain.recipe import Recipe, TrainingPicture
+from picdeed.diffusion.pretrain.step import Job, Worker
 
 NAME = "denoiser"
 
@@ -81,12 +82,18 @@ def train(
     pictures: list[TrainingPicture],
     work: Path,
     *,
-    worker: loop.Worker,
+    worker: Worker,
     progress: Progress,
 ) -> None:
     """One worker's part of the training; see `loop.train` for what it leaves in `work`."""
+    loop.train(job(recipe, pictures, latents.cached(work), worker), work, worker, progress)
+
+
+def job(
+    recipe: Recipe, pictures: Sequence[TrainingPicture], cached: Latents, worker: Worker
+) -> Job:
+    """What one worker trains: its samples of a step and their loss."""
     plan = recipe.denoiser.schedule
-    cached = latents.cached(work)
     model = build(recipe)
     model.train()
     samples = Samples(recipe, pictures, cached)
@@ -102,7 +109,7 @@ def train(
         off: Tensor = found.float() - made.target
         return (made.weight * off.square().mean((1, 2, 3))).mean()
 
-    job = loop.Job(
+    return Job(
         name=NAME,
         module=model,
         optimisers=optimisers.for_denoiser(model, plan.rate, half, worker.rank, worker.count),
@@ -111,7 +118,6 @@ def train(
         schedule=plan,
         checkpoint_seconds=recipe.checkpoint_seconds,
     )
-    loop.train(job, work, worker, progress)
 
 
 def _attention(device: torch.device) -> AbstractContextManager[None]:

@@ -18,8 +18,8 @@ from torch import Tensor
 from picdeed.core.events import Progress
 from picdeed.diffusion.pretrain import autoencoder, compose
 from picdeed.diffusion.pretrain.feed import feed
-from picdeed.diffusion.pretrain.loop import Worker
 from picdeed.diffusion.pretrain.recipe import Recipe, TrainingPicture
+from picdeed.diffusion.pretrain.step import Worker
 
 FILE = "latents.safetensors"
 _GLYPHS = 20  # of a part

@@ -1,8 +1,7 @@
 """How does one training run, stop at any instant and go on to the same weights?
 
-A job knows its weights, the samples of step t on worker r and their loss; this file does the rest:
-the gradient's mean over the workers, clipping, the rate, the moving average, and checkpoints as
-safetensors. A step depends on nothing but the weights, the optimisers' memory and its number.
+Steps (`step`) on their samples (`feed`), a log, and checkpoints as safetensors. A step depends on
+nothing but the weights, the optimisers' memory and its number.
 """
 
 from __future__ import annotations
@@ -10,12 +9,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -23,37 +19,12 @@ from torch import Tensor, nn
 from picdeed.core.errors import RunFailed
 from picdeed.core.events import Progress
 from picdeed.diffusion.pretrain import optimisers
-from picdeed.diffusion.pretrain.feed import Draw, Samples, feed
-from picdeed.diffusion.pretrain.recipe import Schedule
-from picdeed.diffusion.pretrain.replay import replayed
+from picdeed.diffusion.pretrain.feed import feed
+from picdeed.diffusion.pretrain.step import CPU, Job, Stepper, Worker
 
 _LOG = "log.jsonl"
-CPU = torch.device("cpu")
 FIRST = 50  # steps of which each loss is logged: another machine may repeat them
 _TOLD = 20  # every so many steps the loss is logged after them
-
-
-@dataclass(frozen=True, slots=True)
-class Worker:
-    """Worker `rank` of `count`, computing on `device`. Worker 0 reports and stores."""
-
-    rank: int
-    count: int
-    device: torch.device = CPU
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One training. `draw` gives this worker's samples of a step, on the CPU; `loss` takes them on
-    the module's device and returns their mean loss (a scalar)."""
-
-    name: str
-    module: nn.Module
-    optimisers: Sequence[torch.optim.Optimizer]
-    draw: Draw
-    loss: Callable[..., Tensor]
-    schedule: Schedule
-    checkpoint_seconds: float
 
 
 def train(job: Job, work: Path, worker: Worker, progress: Progress) -> None:
@@ -62,20 +33,14 @@ def train(job: Job, work: Path, worker: Worker, progress: Progress) -> None:
     Raises RunFailed when the loss is no number any more: the last checkpoint stays.
     """
     stored = work / f"{job.name}-checkpoint.safetensors"
-    job.module.to(worker.device)
-    weights = [weight for weight in job.module.parameters() if weight.requires_grad]
-    average = [weight.detach().clone() for weight in weights]
+    stepper = Stepper(job, worker)
+    weights, average = stepper.weights, stepper.average
     done = _resume(job, stored, weights, average)
-    pace = _Pace(job, worker.device)
-    compute = replayed(
-        lambda samples: _step(job, samples, weights, average, pace, worker), worker.device
-    )
     started = saved = time.monotonic()
     parent = os.getppid()
     steps = range(done, job.schedule.steps)
     for step, samples in zip(steps, feed(job.draw, steps, worker.device), strict=True):
-        pace.set(step)
-        loss = compute(samples)
+        loss = stepper.take(step, samples)
         last = step + 1 == job.schedule.steps
         told = step < FIRST or step % _TOLD == 0 or last
         due = last or time.monotonic() - saved > job.checkpoint_seconds
@@ -116,71 +81,6 @@ def load_average(module: nn.Module, name: str, work: Path) -> int:
         for key, weight in module.named_parameters():
             weight.copy_(opened.get_tensor(f"average.{key}"))
         return int(opened.metadata()["step"])
-
-
-class _Pace:
-    """What differs from step to step, but for the samples: the rate, and the average's new share.
-
-    On a GPU both are tensors, which a replayed step reads anew.
-    """
-
-    def __init__(self, job: Job, device: torch.device) -> None:
-        self._schedule = job.schedule
-        self._groups = [group for one in job.optimisers for group in one.param_groups]
-        self.share = torch.zeros((), device=device)
-        self._rate = None if device == CPU else torch.zeros((), device=device)
-        for group in self._groups if self._rate is not None else ():
-            group["lr"] = self._rate
-            group["capturable"] = True
-
-    def set(self, step: int) -> None:
-        """Takes the rate and the share of step `step` (from 0)."""
-        rate = self._schedule.rate * self._schedule.factor(step)
-        self.share.fill_(1 - min(self._schedule.ema, (1 + step) / (10 + step)))
-        if self._rate is not None:
-            self._rate.fill_(rate)
-            return
-        for group in self._groups:
-            group["lr"] = rate
-
-
-def _step(  # noqa: PLR0917 - one training step and all that it moves
-    job: Job,
-    samples: Samples,
-    weights: list[nn.Parameter],
-    average: list[Tensor],
-    pace: _Pace,
-    worker: Worker,
-) -> Tensor:
-    """Moves weights and average by the samples; their loss, which may be no number."""
-    for optimiser in job.optimisers:
-        optimiser.zero_grad(set_to_none=True)
-    loss = job.loss(*samples)
-    loss.backward()  # type: ignore[no-untyped-call]
-    value = loss.detach()
-    grads = [_gradient(weight) for weight in weights]
-    if worker.count > 1:
-        flat = torch.cat([grad.reshape(-1) for grad in grads] + [value.reshape(1)])
-        dist.all_reduce(flat)
-        flat /= worker.count
-        place = 0
-        for grad in grads:
-            grad.copy_(flat[place : place + grad.numel()].view_as(grad))
-            place += grad.numel()
-        value = flat[-1]
-    nn.utils.clip_grad_norm_(weights, job.schedule.clip, foreach=True)
-    for optimiser in job.optimisers:
-        optimiser.step()
-    if worker.rank == 0:
-        with torch.no_grad():
-            torch._foreach_lerp_(average, list[Tensor](weights), [pace.share] * len(average))
-    return value
-
-
-def _gradient(weight: nn.Parameter) -> Tensor:
-    if weight.grad is None:
-        weight.grad = torch.zeros_like(weight)
-    return weight.grad
 
 
 def _named(module: nn.Module) -> list[str]:

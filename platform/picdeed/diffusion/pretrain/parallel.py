@@ -20,7 +20,7 @@ import torch.multiprocessing as mp
 from picdeed.core.errors import RunFailed
 from picdeed.core.events import Progress
 from picdeed.diffusion.devices import pick_device
-from picdeed.diffusion.pretrain.loop import Worker
+from picdeed.diffusion.pretrain.step import Worker
 
 Task = Callable[..., None]
 """Called as task(*arguments, worker=..., progress=...) in every worker."""
