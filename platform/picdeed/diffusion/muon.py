@@ -53,9 +53,14 @@ class Muon(torch.optim.Optimizer):
             for (shape, places), turned in zip(shapes.items(), self._turned(moves), strict=True):
                 size = -group["lr"] * 0.2 * max(shape) ** 0.5
                 some = [weights[place] for place in places]
-                # A rate that is a tensor is one that a replayed step reads anew.
-                shares = zip(turned.mul_(size), some, strict=True)
-                torch._foreach_add_(some, [one.reshape(weight.shape) for one, weight in shares])
+                shares = [
+                    one.reshape(weight.shape) for one, weight in zip(turned, some, strict=True)
+                ]
+                if isinstance(size, Tensor):  # a rate that a replayed step reads anew
+                    torch._foreach_mul_(shares, size)
+                    torch._foreach_add_(some, shares)
+                else:
+                    torch._foreach_add_(some, shares, alpha=size)
 
     def _moved(self, group: dict[str, Any]) -> Sequence[Tensor]:
         """Where each weight's gradient and its momentum point to."""
@@ -92,6 +97,5 @@ def orthogonal(matrices: Tensor) -> Tensor:
     x = x / (x.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
     for _ in range(_NEWTON_STEPS):
         gram = x @ x.mT
-        # a x + (b gram + c gram gram) x, the sums inside the products: half the rounding in bf16.
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+        x = a * x + (b * gram + c * gram @ gram) @ x
     return x.mT if tall else x

@@ -94,10 +94,8 @@ class Stepper:
             optimiser.step()
         if self._worker.rank == 0:
             with torch.no_grad():
-                weights = list[Tensor](self.weights)
-                apart = torch._foreach_sub(weights, self.average)  # noqa: SLF001 - as optim does
-                torch._foreach_mul_(apart, self._share)
-                torch._foreach_add_(self.average, apart)
+                shares = [self._share] * len(self.average)
+                torch._foreach_lerp_(self.average, list[Tensor](self.weights), shares)
         return value
 
 
