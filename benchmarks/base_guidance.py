@@ -34,11 +34,10 @@ SEED, EVERY, WORKERS = 21, 2, 2
 ROWS = ("plain", "trained place", "new tint on a colour")
 SETTINGS = (
     *((guidance, ALWAYS) for guidance in (1.0, 2.5, 4.0, 6.0)),
-    (6.0, Interval(0.0, 0.8)),
-    (6.0, Interval(0.1, 1.0)),
-    *((6.0, Interval(start, 0.8)) for start in (0.05, 0.1, 0.15, 0.25)),
-    *((guidance, Interval(0.1, 0.8)) for guidance in (4.0, 8.0)),
-    (6.0, Interval(0.1, 0.65)),
+    *((guidance, Interval(0.1, 1.0)) for guidance in (2.5, 4.0, 6.0, 8.0)),
+    (6.0, Interval(0.05, 1.0)),
+    (6.0, Interval(0.2, 1.0)),
+    (6.0, Interval(0.1, 0.8)),
 )
 
 

@@ -59,6 +59,8 @@ def test_trains_exports_and_paints(tmp_path: Path, pictures: list[TrainingPictur
     first = deed["first_losses"]
     assert sorted(map(int, first["denoiser"])) == list(range(1, 7))
     assert [first["autoencoder"][str(step)] for step in range(1, 21)] == losses
+    on = {"device": "cpu", "torch": torch.__version__}
+    assert deed["trained_on"] == {"autoencoder": on, "denoiser": on}
     assert all(path.stat().st_mode & 0o777 == 0o644 for path in out.rglob("*") if path.is_file())
 
 

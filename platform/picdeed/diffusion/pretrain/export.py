@@ -67,6 +67,7 @@ def write(
     deed = _deed(recipe, pictures, steps, files, snapshot)
     deed |= {"license": LICENSE, "sha256": check_base(beside).sha256}
     deed |= {"first_losses": {part: loop.first_losses(part, work) for part in steps}}
+    deed |= {"trained_on": {part: loop.made_on(part, work) for part in steps}}
     (beside / DEED).write_text(json.dumps(deed, indent=2, sort_keys=True) + "\n", "utf-8")
     (beside / CARD).write_text(_card(recipe, pictures, steps), "utf-8")
     (beside / NOTICE).write_text(_notice(recipe), "utf-8")

@@ -73,6 +73,13 @@ def first_losses(name: str, work: Path) -> dict[str, float]:
     return {str(row["step"]): row["loss"] for row in rows if row["step"] <= FIRST}
 
 
+def made_on(name: str, work: Path) -> dict[str, str]:
+    """Device and torch of the newest checkpoint's last sitting; nothing where it does not say."""
+    with safe_open(work / f"{name}-checkpoint.safetensors", "pt") as opened:
+        told = opened.metadata()
+    return {key: told[key] for key in ("device", "torch") if key in told}
+
+
 @torch.no_grad()
 def load_average(module: nn.Module, name: str, work: Path) -> int:
     """Gives `module` the averaged weights of a training that may still run; their step."""
@@ -81,6 +88,11 @@ def load_average(module: nn.Module, name: str, work: Path) -> int:
         for key, weight in module.named_parameters():
             weight.copy_(opened.get_tensor(f"average.{key}"))
         return int(opened.metadata()["step"])
+
+
+def _machine(device: torch.device) -> dict[str, str]:
+    name = "cpu" if device == CPU else torch.cuda.get_device_name(device)
+    return {"device": name, "torch": torch.__version__}
 
 
 def _named(module: nn.Module) -> list[str]:
@@ -108,7 +120,7 @@ def _store(
     for name, weight, mean in zip(_named(job.module), weights, average, strict=True):
         tensors[f"weight.{name}"] = weight.detach()
         tensors[f"average.{name}"] = mean
-    _write(tensors, path, {"step": str(step)})
+    _write(tensors, path, {"step": str(step), **_machine(average[0].device)})
 
 
 def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
