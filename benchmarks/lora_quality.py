@@ -24,9 +24,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import lora_race
 import torch
 from PIL import Image
+from race_bases import SEED
+from race_sides import our_command, script_command, watched
 from safetensors.torch import load_file
 
 from picdeed.core.ids import sha256
@@ -132,11 +133,11 @@ def curve(
         return json.loads(done.read_text())  # type: ignore[no-any-return]
     keep = [step for step in KEPT if step <= recipe.steps]
     if side == "script":
-        command = lora_race.script_command(given.script, base, seen, folder, recipe, seed=seed)
+        command = script_command(given.script, base, seen, folder, recipe, seed=seed)
     else:
-        command = lora_race.our_command(base, seen, folder, recipe, seed=seed)
+        command = our_command(base, seen, folder, recipe, seed=seed)
     python = given.python if side == "script" else sys.executable
-    told = lora_race.watched(python, command, folder.with_suffix(".json"), keep)
+    told = watched(python, command, folder.with_suffix(".json"), keep)
     files = [folder.with_suffix(f".{step:05}.safetensors") for step in keep]
     plain, losses = court.losses(recipe, files)
     seconds = [round(told["steps"][step - 1], 2) for step in keep]
@@ -181,7 +182,7 @@ def report(given: argparse.Namespace) -> dict[str, Any]:
         rest = {key: value for key, value in whole.items() if key not in lever}
         variants[f"ours {given.rate:g} without: {name}"] = ours(learning_rate=given.rate, **rest)
     told: dict[str, list[dict[str, Any]]] = {}
-    for seed in range(lora_race.SEED, lora_race.SEED + given.seeds):
+    for seed in range(SEED, SEED + given.seeds):
         for name, some in variants.items():
             if given.only and not any(part in name for part in given.only):
                 continue

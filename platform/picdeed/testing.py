@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageDraw
 
-from picdeed.registry.session import Registry, open_registry
-
 if TYPE_CHECKING:
     import torch
+
+    from picdeed.registry.session import Registry
 
 CC0 = {"license": "CC0-1.0", "author": "A. Author"}
 
@@ -55,6 +55,7 @@ def tiny_pictures(
 def tiny_registry(folder: Path) -> Registry:
     """A fresh registry in `folder`, with its development identity and the embedded base."""
     from picdeed.flow import pipeline
+    from picdeed.registry.session import open_registry
 
     pipeline.init(folder)
     return open_registry(folder)

@@ -27,6 +27,13 @@ def pick_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """On that device; from pinned memory to CUDA, so that nobody waits for what it still does."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
 def devices_like(device: torch.device) -> int:
     """How many memories a run's processes may be spread over: one a GPU, or the machine's."""
     return torch.cuda.device_count() if device.type == "cuda" else 1
@@ -64,6 +71,8 @@ def repeatable(threads: int) -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
+        # It would fill what is not yet written; nothing here reads that.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a property of the module's own class
     try:
         yield
     finally:

@@ -20,6 +20,7 @@ import psutil
 import torch
 
 from picdeed.core.errors import BusyError, PicdeedError
+from picdeed.diffusion import quick
 from picdeed.diffusion.devices import devices_like, pick_device, repeatable
 from picdeed.diffusion.estimated import Bytes, Estimate, Fitting, Seconds
 from picdeed.diffusion.filling import Filling, fill
@@ -65,6 +66,7 @@ def estimate(folder: Path, *, parent: int | None = None, room: int | None = None
     require_somebody(plan)
     with held(folder), Heartbeat(folder, parent) as heart, repeatable(plan.threads):
         device = pick_device()
+        quick.require(plan.recipe, device)
         least = least_of(Path(plan.base), plan.recipe)
         room = there_is(device) if room is None else room
         asked = Question(plan, device, room, devices_like(device), least)

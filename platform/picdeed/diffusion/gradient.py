@@ -96,14 +96,15 @@ def _parts(slots: Sequence[Slot], shape: Shape, most: int) -> Iterator[Sequence[
 
 
 def _in_parts(parts: Iterable[Sequence[Slot]], losses: Losses, whole: int) -> float:
-    total = 0.0
+    shares = []
     for slots in parts:
         found = losses(slots)
         # The mean of a whole batch rounds as it always did: replays of earlier runs stay exact.
         part = found.mean() if len(found) == whole else found.sum() / whole
         part.backward()  # type: ignore[no-untyped-call]
-        total += part.item()
-    return total
+        shares.append(part.detach())
+    # Read once all parts are computed: each reading waits for the device.
+    return float(sum(one.item() for one in shares))
 
 
 def _fill(optimizer: torch.optim.Optimizer) -> None:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from diffusers import DDPMScheduler
 
 from picdeed.diffusion import flows
+from picdeed.diffusion.devices import moved
 from picdeed.diffusion.flows import FLOW
 from picdeed.diffusion.models import Base
 from picdeed.diffusion.prompts import Prompt
@@ -42,14 +43,14 @@ class Objective:
 
         With masks [batch, 1, h, w] in 0..1 the mean is weighted by them.
         """
-        latents, noise, timesteps = (x.to(self._device) for x in (latents, noise, timesteps))
-        prompts = {name: tensor.to(self._device) for name, tensor in prompts.items()}
+        latents, noise, timesteps = (moved(x, self._device) for x in (latents, noise, timesteps))
+        prompts = {name: moved(tensor, self._device) for name, tensor in prompts.items()}
         noisy, told, target = self._exercise(latents, noise, timesteps)
         predicted = self._base.family.predict(self._base, noisy, told, prompts)
         errors: torch.Tensor = F.mse_loss(predicted.float(), target, reduction="none")
         if masks is None:
             return errors.mean(dim=(1, 2, 3))
-        weight = masks.to(self._device).expand_as(errors)
+        weight = moved(masks, self._device).expand_as(errors)
         return (errors * weight).sum(dim=(1, 2, 3)) / weight.sum(dim=(1, 2, 3)).clamp(min=1e-6)
 
     def weights(self, timesteps: torch.Tensor) -> torch.Tensor:

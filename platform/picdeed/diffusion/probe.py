@@ -25,6 +25,7 @@ from picdeed.diffusion.memory import forget_peak, in_use, peak
 from picdeed.diffusion.models import Base
 from picdeed.diffusion.objective import Objective
 from picdeed.diffusion.plan import RunPlan
+from picdeed.diffusion.quick import Quick
 from picdeed.diffusion.ready import Ready, slots_losses
 from picdeed.diffusion.recipe import Precision, Recipe
 from picdeed.diffusion.samples import draw_quickly
@@ -115,6 +116,7 @@ class _Learner:
         self._parameters = attach_recipe(ready.base, plan.recipe, plan.seed)
         self._optimizer = optimisers.build(plan.recipe, trained(ready.base))
         optimisers.settled(self._optimizer, training=True)
+        self._cheaper = Quick(ready.base, plan.recipe)
         self._rows = Rows(plan, self._ready, self._objective.timesteps)
         self._done = 0
         self.alone = 0
@@ -152,6 +154,7 @@ class _Learner:
             if len(made) >= _FEWEST and time.monotonic() - begun > PATIENCE:
                 break
         self._told(STEPS)
+        self._cheaper.rest()  # what follows is no step
         columns = (median(column) for column in zip(*made, strict=True))
         return Step(count, len(rows), len(made), *columns)
 
@@ -167,7 +170,9 @@ class _Learner:
         rate = self._plan.recipe.rate(self._done)
         begun = _clocks(self._device)
         try:
-            with recomputing(self._ready.base.network, on=self._plan.recipe.gradient_checkpointing):
+            again = self._plan.recipe.gradient_checkpointing
+            recomputes = recomputing(self._ready.base.network, on=again)
+            with recomputes, self._cheaper.step(precision):
                 loss, computed = descend(
                     rows, losses, self._optimizer, whole=len(rows), most=count, shape=shape
                 )

@@ -187,12 +187,15 @@ def slots_losses(
     masks = None
     if ready.masks is not None:
         masks = torch.stack([_mask(ready.masks, slot) for slot in slots])
-    with computing(ready.base.device, precision):
+    device = ready.base.device
+    # Before the network is asked: what comes to a device meanwhile waits for all of it.
+    counts = torch.tensor([ready.drawn.get(slot.picture, 1.0) for slot in slots], device=device)
+    weights = objective.weights(timesteps)
+    with computing(device, precision):
         losses = objective.losses(
             torch.stack(latents), torch.stack(noises), timesteps, ready.prompts.read(slots), masks
         )
-    counts = [ready.drawn.get(slot.picture, 1.0) for slot in slots]
-    return losses * objective.weights(timesteps) * torch.tensor(counts, device=losses.device)
+    return losses * weights * counts
 
 
 def _mask(masks: Tensors, slot: Slot) -> torch.Tensor:

@@ -79,6 +79,13 @@ class Quantize(StrEnum):
     NF4 = "nf4"
 
 
+class Compile(StrEnum):
+    """Whether torch writes kernels of its own for the blocks that a network repeats."""
+
+    OFF = "off"
+    BLOCKS = "blocks"
+
+
 class Init(StrEnum):
     """How the first of an adapter's two matrices begins; the second is nothing, so that a fresh
     adapter changes nothing. Those of peft that take the base's weights apart stay out: switched
@@ -126,6 +133,7 @@ _LATER: Mapping[str, Any] = {
     "text_rank": 0,
     "text_rate": 1.0,
     "crops": 1,
+    "compile": Compile.OFF,
 }
 
 
@@ -149,6 +157,7 @@ class Recipe(BaseModel):
     precision: Precision = Precision.FP32
     gradient_checkpointing: bool = False
     quantize: Quantize = Quantize.NONE
+    compile: Compile = Compile.OFF
     optimizer: Optimizer = Optimizer.ADAMW
     learning_rate: float = Field(1e-3, gt=0)
     rate_ratio: float = Field(1.0, gt=0, le=1000)
@@ -289,6 +298,9 @@ def _contradictions(recipe: Recipe) -> Iterator[tuple[bool, str, str]]:
     what = "dora would take its magnitudes from the quantised weights, and is drawn on others"
     other = recipe.dora and recipe.quantize is not Quantize.NONE
     yield other, what, "dora = false, or quantize = 'none'"
+    what = "what unpacks quantised weights is not compiled"
+    both = recipe.compile is not Compile.OFF and recipe.quantize is not Quantize.NONE
+    yield both, what, "compile = 'off', or quantize = 'none'"
     idle = recipe.processes > recipe.batch
     what = f"{recipe.processes} processes cannot share a batch of {recipe.batch}"
     yield idle, what, "a larger batch or fewer processes"

@@ -20,7 +20,7 @@ import torch
 
 from picdeed.core.errors import BusyError, IntegrityError, PicdeedError, RunFailed
 from picdeed.core.ids import hash_json
-from picdeed.diffusion import checkpoint, evidence, optimisers, prior, quantised
+from picdeed.diffusion import checkpoint, evidence, optimisers, prior, quantised, quick
 from picdeed.diffusion.checkpoint import Position
 from picdeed.diffusion.crew import Crew, joined, led
 from picdeed.diffusion.devices import devices_like, pick_device, repeatable
@@ -45,7 +45,7 @@ from picdeed.diffusion.runfolder import (
     write_json,
 )
 from picdeed.diffusion.trackers import tracked
-from picdeed.diffusion.watch import Watch, keep
+from picdeed.diffusion.watch import Watch, checkpoints, keep
 from picdeed.diffusion.weights import effective, weights
 from picdeed.diffusion.worn import attach_recipe, save_adapter, trained
 
@@ -98,6 +98,7 @@ def _run(folder: Path, plan: RunPlan, heart: Heartbeat) -> dict[str, Any]:
     started = time.monotonic()
     optimisers.require_library(plan.recipe)  # before the caches are filled for it
     device = pick_device()
+    quick.require(plan.recipe, device)
     require_room(plan, there_is(device, swap=True), devices_like(device))
     ready = prepare(folder, plan)
     with led(folder, plan.recipe.processes) as crew:
@@ -129,17 +130,20 @@ def _fit(
     parameters = attach_recipe(base, recipe, plan.seed)
     optimizer = optimisers.build(recipe, trained(base))
     losses = partial(slots_losses, objective, ready, recipe.precision)
+    cheaper = quick.Quick(base, recipe)
     at = checkpoint.restore(folder, base, optimizer, plan.digest())
     optimisers.settled(optimizer, training=True)
     crew.together()  # nobody writes a checkpoint before everybody has read the newest
     resumed_from, pen = at.step or None, _pen(plan, ready, folder, heart, at)
+    looked_at = frozenset(checkpoints(plan))
     for step in range(at.step, recipe.steps):
         pen.before_step()
         begun, told = time.monotonic(), {}
         slots = slots_for(plan, step, objective.timesteps, ready.crops)
         if slots:  # where every row was left out, a step moves nothing but the schedule
             most, rate, own = at.micro or recipe.parts_of, recipe.rate(step), crew.share(slots)
-            with recomputing(ready.base.network, on=recipe.gradient_checkpointing):
+            recomputes = recomputing(base.network, on=recipe.gradient_checkpointing)
+            with recomputes, cheaper.step(recipe.precision):
                 loss, computed = descend(
                     own, losses, optimizer, whole=recipe.batch, most=most, shape=ready.shape
                 )
@@ -152,6 +156,8 @@ def _fit(
                 at.micro = told["micro_batch"] = computed
         at.shown.update(slot.picture for slot in slots)
         at.step, at.seconds = step + 1, at.seconds + time.monotonic() - begun
+        if at.step in looked_at:
+            cheaper.rest()
         pen.after_step(at, told, base, optimizer)
     optimisers.settled(optimizer, training=False)
     return at, resumed_from
@@ -178,8 +184,8 @@ def improve(
 
     Raises RunFailed, with the weights unchanged, when loss or gradient are not finite.
     """
-    norm = torch.nn.utils.clip_grad_norm_(parameters, clip)
-    if not (math.isfinite(loss) and torch.isfinite(norm)):
+    norm = torch.nn.utils.clip_grad_norm_(parameters, clip).item()
+    if not (math.isfinite(loss) and math.isfinite(norm)):
         raise RunFailed(
             "The loss stopped being finite; the run has failed and no adapter was written.",
             hint="Try a lower rate: picdeed train SNAPSHOT --base BASE --set learning_rate=...",
@@ -187,7 +193,7 @@ def improve(
     for group in optimizer.param_groups:
         group["lr"] = rate * group.get("scale", 1.0)
     optimizer.step()
-    return norm.item()
+    return norm
 
 
 def slots_for(
@@ -272,13 +278,14 @@ def _figures(plan: RunPlan, base: Base, at: Position) -> dict[str, Any]:
         "without_caption": sum(not t.caption.strip() for t in plan.members),
         "threads": plan.threads,
         "device": base.device.type,
-        **environment(base.device, _packages(plan)),
+        **environment(base.device, _packages(plan, base.device)),
     }
 
 
-def _packages(plan: RunPlan) -> tuple[str, ...]:
+def _packages(plan: RunPlan, device: torch.device) -> tuple[str, ...]:
     recipe = plan.recipe
-    return (*optimisers.packages(recipe), *quantised.packages(recipe.quantize))
+    compiled = quick.packages(recipe, device)
+    return (*optimisers.packages(recipe), *quantised.packages(recipe.quantize), *compiled)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
