@@ -15,6 +15,7 @@ from replayable import BASE, RAIL, never
 from picdeed.cli import main
 from picdeed.cli.estimate import say_estimate, time_of
 from picdeed.diffusion.estimated import Bytes, Estimate, Fitting, Seconds
+from picdeed.diffusion.fit import Basis
 from picdeed.flow import pipeline
 from picdeed.flow.basefacts import Person
 from picdeed.flow.estimate import Estimated, Price
@@ -27,7 +28,7 @@ from picdeed.testing import tiny_model, tiny_pictures, tiny_registry
 KEYS = {
     "schema", "snapshot", "base", "decision", "run", "is_known", "recipe", "price", "steps",
     "batch", "processes", "at_once", "device", "pictures", "held_out", "to_encode", "to_embed", "to_draw",
-    "seconds", "memory", "fits", "nearest", "missing",
+    "seconds", "memory", "fits", "nearest", "missing", "timed_with", "untried",
 }  # fmt: skip
 SECONDS = {
     "starting", "caching", "steps", "evidence", "a_step", "a_step_cpu", "timed", "total",
@@ -79,6 +80,7 @@ def test_a_process_of_its_own_measures_and_is_told_of(call: Call, registry: Regi
     assert set(told["memory"]) == MEMORY
     assert (told["batch"], told["at_once"], told["recipe"]["micro_batch"]) == (4, 1, 1)
     assert (told["fits"], told["nearest"], told["missing"]) == (True, None, None)
+    assert (told["timed_with"], told["untried"]) == ({}, None)
     parts = sum(told["seconds"][part] for part in ("starting", "caching", "steps", "evidence"))
     assert told["seconds"]["total"] == pytest.approx(parts)
     assert told["price"] == {"per_hour": 36.0, "total": pytest.approx(parts / 100)}
@@ -131,6 +133,9 @@ COST = Estimate(
 )  # fmt: skip
 TOLD = Estimated("snp_1", "bas_1", "dec_1", "run_1", False, {}, COST, Price(2.5, 5.49))
 LITTLE = replace(COST, fits=False, memory=replace(COST.memory, there_is=10 * GIB))
+PARTS = Fitting({"micro_batch": 1}, 9 * GIB, Basis.MEASURED, 7902.0)
+ANEW = Fitting({"gradient_checkpointing": True}, 9 * GIB, Basis.MEASURED, 10800.0)
+FEWER = Fitting({"quantize": "int8"}, 9 * GIB, Basis.COUNTED, None)
 BARE = Bytes(GIB, 4 * GIB, None, None, None, None, None, None)
 
 
@@ -150,8 +155,24 @@ BARE = Bytes(GIB, 4 * GIB, None, None, None, None, None, None)
         (TOLD, "price: 5.49, at 2.5 an hour It fits. Next: repeat it without --estimate"),
         (replace(TOLD, is_known=True), "Next: it is on record already, and goes on without"),
         (
-            replace(TOLD, cost=replace(LITTLE, nearest=Fitting({"micro_batch": 1}, 9 * GIB))),
-            "It does not fit. Nearest that does: --set micro_batch=1 (9.0 GiB) The time above",
+            replace(TOLD, cost=replace(LITTLE, nearest=PARTS)),
+            "does not fit. Nearest that does: --set micro_batch=1 (9.0 GiB, 2.19 h in all) Measured;",
+        ),
+        (
+            replace(TOLD, cost=replace(LITTLE, nearest=ANEW, timed_with=ANEW.change)),
+            "median of 7 with --set gradient_checkpointing=true evidence",
+        ),
+        (
+            replace(TOLD, cost=replace(LITTLE, nearest=ANEW)),
+            "--set gradient_checkpointing=true (9.0 GiB, 3 h in all) Measured; what is learned stays",
+        ),
+        (
+            replace(TOLD, cost=replace(LITTLE, nearest=FEWER)),
+            "Nearest that may: --set quantize=int8 (9.0 GiB) Counted from what was measured; ask",
+        ),
+        (
+            replace(TOLD, cost=replace(LITTLE, missing=GIB, untried="No package for it.")),
+            "1.0 GiB are missing. Take a smaller base. Not all could be reckoned with: No package",
         ),
         (
             replace(TOLD, cost=replace(LITTLE, missing=2 * GIB)),
@@ -166,10 +187,10 @@ BARE = Bytes(GIB, 4 * GIB, None, None, None, None, None, None)
                     at_once=0,
                     seconds=None,
                     memory=BARE,
-                    nearest=Fitting({"processes": 1}, 4 * GIB),
+                    nearest=Fitting({"processes": 1}, 4 * GIB, Basis.LEAST, None),
                 ),
             ),
-            "does not fit. Nearest that does: --set processes=1 (4.0 GiB at least)",
+            "does not fit. Nearest that may: --set processes=1 (4.0 GiB at least) By arithmetic;",
         ),
         (
             replace(TOLD, price=None, cost=replace(LITTLE, seconds=None, memory=BARE)),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from estimating import First, asked
 from PIL import Image, ImageDraw
 
 from picdeed.core.ids import make_id, sha256
@@ -198,3 +200,18 @@ def a_finished_run(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) ->
     plan_for(tiny_base, ink_pictures(folder / "blobs")).write(folder / "run")
     train(folder / "run")
     return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def first(plan_on_ink: Callable[..., RunPlan], tmp_path_factory: pytest.TempPathFactory) -> First:
+    """Shared and never written to."""
+    folder = tmp_path_factory.mktemp("first")
+    plan = plan_on_ink(folder / "blobs", steps=3, batch=2, eval_noises=1)
+    return First(folder, plan, asked(folder, plan))
+
+
+@pytest.fixture
+def without_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can keep weights in fewer bits."""
+    for name in ("bitsandbytes", "bitsandbytes.functional"):
+        monkeypatch.setitem(sys.modules, name, None)

@@ -5,55 +5,33 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from estimating import First, asked, plan_with
 
 from picdeed.core.errors import RunFailed
-from picdeed.diffusion.devices import repeatable
-from picdeed.diffusion.estimate import Question, estimate, evidence_of, main, step_of
-from picdeed.diffusion.estimated import FILE, Estimate, Fitting, read_estimate
+from picdeed.diffusion.estimate import (
+    Question,
+    evidence_of,
+    main,
+    step_of,
+)
+from picdeed.diffusion.estimated import FILE, Fitting, read_estimate
 from picdeed.diffusion.filling import Filling
-from picdeed.diffusion.fit import MARGIN
-from picdeed.diffusion.memory import there_is
-from picdeed.diffusion.models import check_base, load_base
+from picdeed.diffusion.fit import MARGIN, Basis, Way
+from picdeed.diffusion.models import check_base
 from picdeed.diffusion.plan import RunPlan
 from picdeed.diffusion.presets import recipe_on
-from picdeed.diffusion.probe import TIMED, Probe, Step, probe
-from picdeed.diffusion.ready import made_ready, slots_losses
+from picdeed.diffusion.probe import TIMED, Probe, Step
 from picdeed.diffusion.recipe import Precision
 from picdeed.diffusion.room import Least, least_of
 from picdeed.diffusion.runfolder import held
 from picdeed.diffusion.train import train
-from picdeed.diffusion.workload import Workload, workload
-from picdeed.diffusion.worn import take_off
+from picdeed.diffusion.workload import Workload
 from picdeed.testing import tiny_model
-
-
-def asked(folder: Path, plan: RunPlan, room: int | None = None, **more: object) -> Estimate:
-    """The estimate of a plan in a folder of its own, with one cache for all of them."""
-    plan = plan.model_copy(update={"cache": str(folder / "cache"), **more})
-    plan.write(folder / "place")
-    return estimate(folder / "place", room=room)
-
-
-@dataclass(frozen=True)
-class First:
-    """A plan of 12 pictures that was measured in a folder. Shared and never written to."""
-
-    folder: Path
-    plan: RunPlan
-    told: Estimate
-
-
-@pytest.fixture(scope="module")
-def first(plan_on_ink, tmp_path_factory: pytest.TempPathFactory) -> First:
-    folder = tmp_path_factory.mktemp("first")
-    plan = plan_on_ink(folder / "blobs", steps=3, batch=2, eval_noises=1)
-    return First(folder, plan, asked(folder, plan))
 
 
 def test_it_says_time_and_memory_and_leaves_only_what_it_read(first: First) -> None:
@@ -93,7 +71,9 @@ def test_what_was_read_is_what_the_run_would_have_read(first: First, tmp_path: P
 
 def test_an_estimate_survives_its_file(first: First, tmp_path: Path) -> None:
     assert read_estimate(first.folder / "place") == first.told
-    bare = replace(first.told, seconds=None, nearest=Fitting({"rank": 2}, 5), missing=7)
+    bare = replace(
+        first.told, seconds=None, nearest=Fitting({"rank": 2}, 5, Basis.LEAST, None), missing=7
+    )
     bare.write(tmp_path)
     assert read_estimate(tmp_path) == bare
     (tmp_path / FILE).write_text("{}")
@@ -118,6 +98,7 @@ def test_a_preset_is_measured_on_a_base_of_its_family(
     assert told.memory.a_look is not None
 
 
+@pytest.mark.usefixtures("without_library")
 def test_what_encoders_read_and_the_base_draws_is_in_the_numbers(
     plan_on_ink: Callable[..., RunPlan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,16 +129,22 @@ def test_a_step_is_as_long_as_its_rows(first: First) -> None:
     """Six of them, of which two were timed one by one, and once the weights are moved."""
     plan = plan_with(first.plan, batch=3, micro_batch=1, prior=("a disc",))
     asked_for = Question(plan, torch.device("cuda"), 0, 1, Least(0, 0, 0))
-    step = Step(1, 2, 7, computing=2.0, moving=0.5, cpu_computing=4.0, cpu_moving=1.0)
+    step = Step(
+        Way(Precision.FP32, anew=False),
+        1,
+        2,
+        7,
+        computing=2.0,
+        moving=0.5,
+        cpu_computing=4.0,
+        cpu_moving=1.0,
+    )
     assert step_of(asked_for, step) == (6.5, 13.0)
     two = plan_with(plan, processes=2)
     assert step_of(replace(asked_for, plan=two), step) == (3.5, 14.0)
 
 
-def plan_with(plan: RunPlan, **knobs: object) -> RunPlan:
-    return plan.model_copy(update={"recipe": plan.recipe.model_copy(update=knobs)})
-
-
+@pytest.mark.usefixtures("without_library")
 def test_a_run_that_does_not_fit_is_told_the_nearest_that_does(
     first: First, tmp_path: Path
 ) -> None:
@@ -167,6 +154,8 @@ def test_a_run_that_does_not_fit_is_told_the_nearest_that_does(
     assert hopeless.nearest is not None
     assert hopeless.nearest.change == {"rank": 2, "alpha": 2.0}, "as strong as it was"
     assert hopeless.nearest.needed < memory.least
+    assert (hopeless.nearest.basis, hopeless.nearest.seconds) == (Basis.LEAST, None)
+    assert "bitsandbytes" in (hopeless.untried or ""), "in fewer bits the adapter were as wide"
     assert not (tmp_path / "cache").exists(), "nothing was loaded or read"
     smallest = least_of(Path(first.plan.base), first.plan.recipe).smallest
     assert asked(tmp_path, first.plan, room=1000).missing == smallest - 1000
@@ -179,41 +168,6 @@ def test_a_run_that_does_not_fit_is_told_the_nearest_that_does(
     assert tight.nearest is None
     assert tight.missing is not None
     assert tight.missing > memory.fixed // 4, "so much that Python and torch alone take"
-
-
-def test_where_memory_runs_out_smaller_parts_are_tried_then_bf16(
-    first: First, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As a GPU says it; a system whose own memory runs out ends the process instead."""
-    plan, base = first.plan, load_base(Path(first.plan.base))
-    ready = made_ready(base, plan, plan.members[:1], first.folder / "cache")
-    least = least_of(Path(plan.base), plan.recipe)
-    question = Question(plan, base.device, there_is(base.device), 1, least)
-    load = workload(plan, samples=False)
-    most = {Precision.FP32: 1, Precision.BF16: 2}
-
-    def losses(*given: Any) -> torch.Tensor:
-        *others, precision, slots = given
-        if len(slots) > most[precision]:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
-        return slots_losses(*others, Precision.FP32, slots)  # bf16 takes long to begin
-
-    monkeypatch.setattr("picdeed.diffusion.probe.slots_losses", losses)
-
-    def found() -> tuple[int, Any]:
-        with repeatable(1):
-            one = probe(plan, ready, load, question.case, lambda _: None)
-        take_off(base)
-        if one.taken is None or one.step is None:
-            return 0, None
-        nearest = question.case(one.taken).nearest()
-        return one.step.count, nearest.change if nearest else None
-
-    assert found() == (1, {"micro_batch": 1})
-    most[Precision.FP32] = 0
-    assert found() == (2, {"precision": "bf16"})
-    most[Precision.BF16] = 0
-    assert found() == (0, None)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-import sys
 from importlib import metadata
 
 import pytest
@@ -32,12 +31,6 @@ FAMILIES = ("sd", "sdxl", "sd3", "flux")
 needs_library = pytest.mark.skipif(
     importlib.util.find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed"
 )
-
-
-@pytest.fixture
-def without_library(monkeypatch):
-    for name in ("bitsandbytes", "bitsandbytes.functional"):
-        monkeypatch.setitem(sys.modules, name, None)
 
 
 def test_where_the_library_is_missing_nothing_begins(without_library, a_run):

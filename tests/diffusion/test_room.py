@@ -8,11 +8,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
 from picdeed.core.errors import RunFailed
 from picdeed.diffusion.models import load_base
-from picdeed.diffusion.recipe import Optimizer, Recipe
-from picdeed.diffusion.room import adapter_weights, least_of, nearest_room, require_room
+from picdeed.diffusion.recipe import Optimizer, Quantize, Recipe
+from picdeed.diffusion.room import Least, adapter_weights, least_of, nearest_room, require_room
 from picdeed.diffusion.train import main
 from picdeed.diffusion.worn import attach_recipe
 from picdeed.testing import tiny_model
@@ -86,6 +87,39 @@ def test_a_narrower_adapter_is_narrower_on_the_encoders_too(tmp_path):
         assert own.text_rank < recipe.text_rank
         assert own.alpha / own.rank == recipe.alpha / recipe.rank
     assert nearest_room(recipe, least, smallest - 1) is None
+
+
+def test_fewer_bits_come_before_a_narrower_adapter_only_where_they_are_at_hand():
+    recipe, bits = Recipe(rank=8, processes=2), (Quantize.INT8, Quantize.NF4)
+    least = Least(1000, 800, 0, {Quantize.INT8: 500, Quantize.NF4: 300})
+    narrow = {"processes": 1, "rank": 2, "alpha": 2.0}
+    assert nearest_room(recipe, least, 1800, at_hand=bits) == {"processes": 1}
+    assert nearest_room(recipe, least, 1300, at_hand=bits) == {"processes": 1, "quantize": "int8"}
+    assert nearest_room(recipe, least, 1299, at_hand=bits) == {"processes": 1, "quantize": "nf4"}
+    assert nearest_room(recipe, least, 1300, at_hand=bits[1:]) == {
+        "processes": 1,
+        "quantize": "nf4",
+    }
+    assert nearest_room(recipe, least, 1299, at_hand=bits[:1]) == narrow
+    assert nearest_room(recipe, least, 1299) == narrow
+    alone = {"processes": 1, "quantize": "nf4"}
+    per_block = recipe.model_copy(update={"ranks": {"mid_block": 4}})
+    assert nearest_room(per_block, least, 1299) == alone, "no narrower one, so with a library"
+    assert nearest_room(recipe, least, 1099, at_hand=bits) is None
+
+
+def test_what_fewer_bits_spare_leaves_room_for_one_layer_that_is_whole(tmp_path):
+    smaller = {Quantize.INT8: 900, Quantize.NF4: 700}
+    assert Least(1000, 0, 0, smaller, widest=30).spared == {Quantize.INT8: 40, Quantize.NF4: 240}
+    assert Least(1000, 0, 0, smaller, widest=50).spared == {Quantize.NF4: 200}
+    folder = tiny_model(tmp_path / "base", family="sd3")
+    base, least = load_base(folder), least_of(folder, Recipe())
+    largest = max(
+        module.weight.numel()
+        for name, module in base.network.named_modules()
+        if isinstance(module, torch.nn.Linear) and "blocks" in name
+    )
+    assert least.widest == 4 * largest
 
 
 def test_a_base_that_cannot_be_read_is_left_to_who_loads_it(own_base, plan_on_ink, tmp_path):

@@ -119,6 +119,17 @@ def test_a_run_on_several_crops_says_so_of_what_it_learns_from(
     assert learned > measured > 0
 
 
+def test_a_run_in_rectangles_speaks_of_no_square_that_pictures_were_fitted_to(
+    lived: Registry, lived_once: Life
+) -> None:
+    asked = pipeline.fine_tune(lived, lived_once.snapshot, "sprig", recipe("buckets=true"), None)
+    text = text_of(lived, asked.run)
+    side = side_of(Path(read_plan(pipeline.show(lived, lived_once.run).folder).base))
+    area = f"a rectangle near its own shape and no larger in area than {side} px square, on white"
+    assert text.count(f"changed: resized and cropped to {area}, mirrored too, encoded") == 9
+    assert f"to {side} px square" not in text
+
+
 def test_run_adapter_and_output_have_one_text(lived: Registry, lived_once: Life) -> None:
     texts = {
         text_of(lived, one) for one in (lived_once.run, lived_once.adapter, *lived_once.outputs)

@@ -12,12 +12,13 @@ from picdeed.core.errors import UsageError
 
 if TYPE_CHECKING:
     from picdeed.cli.app import Call
-    from picdeed.diffusion.estimated import Bytes, Estimate, Seconds
+    from picdeed.diffusion.estimated import Bytes, Estimate, Fitting, Seconds
     from picdeed.diffusion.recipe import Recipe
     from picdeed.flow.estimate import Estimated
     from picdeed.registry.session import Registry
 
 _MINUTE, _HOUR = 60, 3600
+_SAME = frozenset({"micro_batch", "gradient_checkpointing", "processes"})  # up to rounding
 
 EstimateOnly = Annotated[
     bool,
@@ -91,13 +92,16 @@ def say_estimate(done: Estimated) -> None:
 
 
 def _say_time(cost: Estimate, seconds: Seconds) -> None:
+    from picdeed.diffusion.fit import options_of
+
     a_step = f"{seconds.a_step:.3g} s a step ({seconds.a_step_cpu:.3g} CPU-s)"
+    so = f" with {options_of(cost.timed_with)}" if cost.timed_with else ""
     drawn = f", {cost.to_draw} class pictures to draw" if cost.to_draw else ""
     rows = [
         ("starting", time_of(seconds.starting), "until the base is loaded"),
         ("caching", time_of(seconds.caching),
          f"{cost.to_encode} pictures to encode, {cost.to_embed} captions to read{drawn}"),
-        ("steps", time_of(seconds.steps), f"{a_step}, median of {seconds.timed}"),
+        ("steps", time_of(seconds.steps), f"{a_step}, median of {seconds.timed}{so}"),
         ("evidence", time_of(seconds.evidence), "held-out loss, forgetting, samples"),
         ("in all", time_of(seconds.total), ""),
     ]  # fmt: skip
@@ -132,17 +136,31 @@ def _say_fit(done: Estimated) -> None:
         return
     say("It does not fit.", "red")
     if cost.nearest is not None:
-        options = " ".join(f"--set {key}={value}" for key, value in cost.nearest.change.items())
-        least = "" if cost.seconds else " at least"
-        say(f"Nearest that does: {options} ({amount(cost.nearest.needed)}{least})")
-        if cost.seconds is not None and "processes" not in cost.nearest.change:
-            say("The time above is about as long with it.", "dim")
+        _say_nearest(cost.nearest)
     elif cost.missing:
         say(f"No setting makes it fit: {amount(cost.missing)} are missing. Take a smaller base.")
     else:
         say("Not even one picture at a time does. Take a smaller base.")
-    if cost.nearest is None and cost.seconds is not None and "quantize" not in done.recipe:
-        say("The base's weights in fewer bits were not tried: --set quantize=int8, or nf4.", "dim")
+    if cost.untried is not None:
+        say(f"Not all could be reckoned with: {cost.untried}", "dim")
+
+
+def _say_nearest(nearest: Fitting) -> None:
+    from picdeed.diffusion.fit import Basis, amount, options_of
+
+    takes = amount(nearest.needed)
+    if nearest.basis is Basis.LEAST:
+        say(f"Nearest that may: {options_of(nearest.change)} ({takes} at least)")
+        say("By arithmetic; ask once more with it, and the rest is measured.", "dim")
+        return
+    long = "" if nearest.seconds is None else f", {time_of(nearest.seconds)} in all"
+    counted = nearest.basis is Basis.COUNTED
+    does = "may" if counted else "does"
+    say(f"Nearest that {does}: {options_of(nearest.change)} ({takes}{long})")
+    if counted:
+        say("Counted from what was measured; ask once more with it to be sure.", "dim")
+    elif nearest.change.keys() <= _SAME:
+        say("Measured; what is learned stays the same.", "dim")
 
 
 def time_of(seconds: float) -> str:

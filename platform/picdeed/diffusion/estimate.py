@@ -24,13 +24,25 @@ from picdeed.diffusion import quick
 from picdeed.diffusion.devices import devices_like, pick_device, repeatable
 from picdeed.diffusion.estimated import Bytes, Estimate, Fitting, Seconds
 from picdeed.diffusion.filling import Filling, fill
-from picdeed.diffusion.fit import Case, Taken, crowd_of, share_of
+from picdeed.diffusion.fit import (
+    Basis,
+    Case,
+    Nearest,
+    Taken,
+    Way,
+    at_once,
+    crowd_of,
+    share_of,
+    way_of,
+)
 from picdeed.diffusion.memory import there_is
 from picdeed.diffusion.models import load_base
 from picdeed.diffusion.plan import RunPlan, read_plan
 from picdeed.diffusion.prior import class_exposures, require_drawing
 from picdeed.diffusion.probe import Probe, Step, probe
+from picdeed.diffusion.quantised import why_not
 from picdeed.diffusion.ready import cache_of, made_ready, with_prior
+from picdeed.diffusion.recipe import Quantize, Recipe
 from picdeed.diffusion.room import Least, least_of, nearest_room
 from picdeed.diffusion.runfolder import Heartbeat, held, leave_error
 from picdeed.diffusion.watch import require_somebody
@@ -52,8 +64,42 @@ class Question:
     def case(self, taken: Taken) -> Case:
         """What has to fit, once it is known what one process takes."""
         looks = partial(looks_at_once, self.plan)
-        there = {"there_is": self.there_is, "devices": self.devices, "text": self.least.text}
-        return Case(self.plan.recipe, taken, self.least.network, looks, **there)
+        least, room = self.least, (self.there_is, self.devices)
+        return Case(self.plan.recipe, taken, least.network, looks, *room, least.text)
+
+    def bits(self) -> tuple[list[Quantize], str | None]:
+        """Which fewer bits can be had here, gentlest first; and why one cannot."""
+        why = {how: why_not(how, self.device) for how in self.least.smaller}
+        refused = [told for told in why.values() if told is not None]
+        return [how for how in why if why[how] is None], refused[0] if refused else None
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """What seconds are made of: those until the base was loaded, those of the probe, and those of
+    what is not cached yet. `sides` is how often a step of drawing asks the base's network.
+    """
+
+    starting: float
+    sides: int
+    found: Probe
+    step: Step
+    filling: Filling
+
+    def seconds(self, asked: Question, recipe: Recipe) -> Seconds:
+        """Of the plan with this recipe, which computes steps as they were timed."""
+        plan = asked.plan.model_copy(update={"recipe": recipe})
+        load = workload(plan, samples=bool(recipe.samples), sides=self.sides)
+        a_step, a_step_cpu = step_of(asked, self.step)
+        return Seconds(
+            starting=self.starting,
+            caching=self.filling.seconds,
+            steps=load.steps * a_step,
+            evidence=evidence_of(load, self.found, self.filling),
+            a_step=a_step,
+            a_step_cpu=a_step_cpu,
+            timed=self.step.timed,
+        )
 
 
 def estimate(folder: Path, *, parent: int | None = None, room: int | None = None) -> Estimate:
@@ -98,17 +144,8 @@ def _measured(folder: Path, asked: Question, heart: Heartbeat) -> Estimate:
     if found.taken is None or found.step is None:
         return _hopeless(asked, filling)
     taken = replace(found.taken, beside=max(found.taken.beside, filling.most))
-    a_step, a_step_cpu = step_of(asked, found.step)
-    seconds = Seconds(
-        starting=starting,
-        caching=filling.seconds,
-        steps=load.steps * a_step,
-        evidence=evidence_of(load, found, filling),
-        a_step=a_step,
-        a_step_cpu=a_step_cpu,
-        timed=found.step.timed,
-    )
-    return _weighed(asked, filling, taken, found.step.count, seconds)
+    timed = Timed(starting, base.family.sides, found, found.step, filling)
+    return weighed(asked, taken, timed)
 
 
 def step_of(asked: Question, step: Step) -> tuple[float, float]:
@@ -129,49 +166,82 @@ def evidence_of(load: Workload, found: Probe, filling: Filling) -> float:
     return looks + said + load.decoded * found.decoding + load.encoded * filling.a_crop
 
 
-def _weighed(
-    asked: Question, filling: Filling, taken: Taken, at_once: int, seconds: Seconds
-) -> Estimate:
-    case, own = asked.case(taken), taken.learning
-    needed = case.needed()
-    fits = needed <= asked.there_is
-    nearest = None if fits else case.nearest()
-    known = fits or own.fixed > 0  # else memory ran out, and no number is one that was seen
+def weighed(asked: Question, taken: Taken, timed: Timed) -> Estimate:
+    """Does it fit, and what does where it does not?"""
+    case, recipe = asked.case(taken), asked.plan.recipe
+    own = taken.learning.get(way_of(recipe))  # else memory ran out, and no number was seen
+    needed = None if own is None else case.needed()
+    fits = needed is not None and needed <= asked.there_is
+    nearest, untried = None if fits else case.nearest(), None
+    if not fits and (nearest is None or nearest.basis is Basis.COUNTED):
+        hand, untried = asked.bits()
+        spared = {how: size for how, size in asked.least.spared.items() if how in hand}
+        case = replace(case, spared=spared)
+        nearest = case.nearest()
+        if nearest is not None and "quantize" in nearest.change:
+            untried = None
     memory = Bytes(
         there_is=asked.there_is,
         least=asked.least.total,
-        needed=needed if known else None,
-        fixed=own.fixed if known else None,
-        a_picture=own.a_picture if known else None,
+        needed=needed,
+        fixed=None if own is None else own.fixed,
+        a_picture=None if own is None else own.a_picture,
         resting=taken.resting,
         a_look=taken.looking,
         beside=taken.beside,
     )
     return replace(
-        _plain(asked, filling, memory),
-        at_once=at_once,
-        seconds=seconds,
+        _plain(asked, timed.filling, memory),
+        at_once=timed.step.count,
+        seconds=timed.seconds(asked, recipe),
+        timed_with=timed.step.way.change(recipe),
         fits=fits,
-        nearest=Fitting(nearest.change, nearest.needed) if nearest else None,
+        nearest=_fitting(asked, nearest, timed) if nearest else None,
         missing=None if fits or nearest else case.missing(),
+        untried=untried,
     )
+
+
+def _fitting(asked: Question, nearest: Nearest, timed: Timed) -> Fitting:
+    recipe = asked.plan.recipe.model_copy(update=dict(nearest.change))
+    other = {"processes", "quantize"} & nearest.change.keys()
+    as_timed = way_of(recipe) == timed.step.way and not other
+    seconds = timed.seconds(asked, recipe).total if as_timed else None
+    return Fitting(nearest.change, nearest.needed, nearest.basis, seconds)
 
 
 def _hopeless(asked: Question, filling: Filling | None) -> Estimate:
     """Of a run whose weights alone are too much; with `filling`, of one that one picture is."""
-    least = asked.least.total
+    least, recipe = asked.least, asked.plan.recipe
     nothing = dict[str, Any].fromkeys(("fixed", "a_picture", "resting", "a_look", "beside"))
-    memory = Bytes(there_is=asked.there_is, least=least, needed=None, **nothing)
-    found = _plain(asked, filling, memory)
-    if filling is not None:
-        return found
-    recipe, there = asked.plan.recipe, asked.there_is
-    change = nearest_room(recipe, asked.least, there, asked.devices)
+    memory = Bytes(there_is=asked.there_is, least=least.total, needed=None, **nothing)
+    found, (hand, untried) = _plain(asked, filling, memory), asked.bits()
+    if filling is None:
+        change = nearest_room(recipe, least, asked.there_is, asked.devices, hand)
+    else:
+        change = _least_known(recipe, hand)
     if change is None:
-        return replace(found, missing=asked.least.smallest - there)
+        missing = least.smallest - asked.there_is if filling is None else None
+        return replace(found, missing=missing, untried=untried if filling else None)
     own = recipe.model_copy(update=change)
     enough = least_of(Path(asked.plan.base), own).total * crowd_of(own.processes, asked.devices)
-    return replace(found, nearest=Fitting(change, enough))
+    missed = change.get("quantize") not in {None, *hand} or "rank" in change
+    nearest = Fitting(change, enough, Basis.LEAST, None)
+    return replace(found, nearest=nearest, untried=untried if missed else None)
+
+
+def _least_known(recipe: Recipe, hand: Sequence[Quantize]) -> dict[str, Any] | None:
+    """What spares most where not even one picture could be computed, so that nothing was seen of
+    what it takes; None where no fewer bits are at hand.
+    """
+    if not hand:
+        return None
+    change = Way(recipe.precision, anew=True).change(recipe)
+    if at_once(recipe) > 1:
+        change["micro_batch"] = 1
+    if recipe.processes > 1:
+        change["processes"] = 1
+    return {**change, "quantize": hand[-1]}
 
 
 def _plain(asked: Question, filling: Filling | None, memory: Bytes) -> Estimate:

@@ -6,13 +6,14 @@ No torch in here: the stage that asked reads it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from picdeed.core.errors import RunFailed
+from picdeed.diffusion.fit import Basis
 from picdeed.diffusion.runfolder import read_json, write_json
 
 FILE = "estimate.json"
@@ -59,17 +60,24 @@ class Bytes:
 
 @dataclass(frozen=True, slots=True)
 class Fitting:
-    """The nearest setting that fits, and what it takes."""
+    """The nearest setting that fits, what it takes, and what that number rests on; where that is
+    arithmetic alone, whether the rest fits too is not known. `seconds` are the whole run's with it;
+    None where steps were not timed so.
+    """
 
     change: Mapping[str, Any]
     needed: int
+    basis: Basis
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """What a plan costs on this machine. `at_once` pictures were computed at once when it was
-    timed: those that fit. Without `seconds` nothing was timed: the weights alone are too large, or
-    one picture is. `missing` bytes would make it fit where no setting does; None: nobody knows.
+    timed: those that fit; with the settings `timed_with`, where its own are too much. Without
+    `seconds` nothing was timed: the weights alone are too large, or one picture is. `missing` bytes
+    would make it fit where no setting does; None: nobody knows. `untried` is why a base in fewer
+    bits was not reckoned with, where it might have been nearer.
     """
 
     steps: int
@@ -87,6 +95,8 @@ class Estimate:
     fits: bool
     nearest: Fitting | None
     missing: int | None
+    timed_with: Mapping[str, Any] = field(default_factory=dict)
+    untried: str | None = None
 
     def write(self, folder: Path) -> None:
         """Leave it in the folder for whoever asked."""

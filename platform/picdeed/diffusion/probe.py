@@ -1,7 +1,8 @@
 """What do a step, a look and a drawn picture take here, in seconds and in bytes? Ten steps tell.
 
 Two steps with one picture and one with two say how memory grows; seven as a run would make them
-say how long one takes. Where steps are slow, fewer are made.
+say how long one takes. Where steps are slow, fewer are made. Where not one picture fits, other ways
+of computing a step are tried so, until one does.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from picdeed.diffusion import optimisers
 from picdeed.diffusion.cache import embed
 from picdeed.diffusion.draws import Slot
 from picdeed.diffusion.evidence import levels, looked
-from picdeed.diffusion.fit import Case, Learning, Taken
+from picdeed.diffusion.fit import Case, Learning, Taken, Way, ways
 from picdeed.diffusion.gradient import descend, no_room, recomputing
 from picdeed.diffusion.memory import forget_peak, in_use, peak
 from picdeed.diffusion.models import Base
@@ -27,7 +28,7 @@ from picdeed.diffusion.objective import Objective
 from picdeed.diffusion.plan import RunPlan
 from picdeed.diffusion.quick import Quick
 from picdeed.diffusion.ready import Ready, slots_losses
-from picdeed.diffusion.recipe import Precision, Recipe
+from picdeed.diffusion.recipe import Recipe
 from picdeed.diffusion.samples import draw_quickly
 from picdeed.diffusion.standins import Rows, stood_in
 from picdeed.diffusion.train import improve
@@ -44,10 +45,11 @@ _FEW_LOOKS = 2
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Seconds of a step, medians of `timed`: to compute `rows` pictures, `count` at once, there and
-    back, and to move the weights.
+    """Seconds of a step, medians of `timed`: to compute `rows` pictures, `count` at once in this
+    `way`, there and back, and to move the weights.
     """
 
+    way: Way
     count: int
     rows: int
     timed: int
@@ -83,26 +85,41 @@ def probe(
 
     Raises RunFailed when the loss is not finite.
     """
-    nobody = Learning(0, case(Taken(Learning(0, 0), None, 0, 0, 0)).there_is)  # one is too many
-    learner = _Learner(plan, ready, nobody.a_picture, told)
-    own, other = plan.recipe.precision, None
-    learning = learner.grows(own) or nobody
-    count = case(_only(learning)).largest()
-    if not count and own is Precision.FP32:
-        other = learner.grows(Precision.BF16)
-    if learning is nobody and other is None:
+    room = case(Taken({}, 0, 0, 0)).there_is
+    learner = _Learner(plan, ready, room, told)
+    learning, way, count = _tried(learner, plan.recipe, case)
+    if way is None:
         return Probe(None, None, 0.0, 0.0, 0.0)
-    if learning is nobody and other is not None:
-        step = learner.timed(max(1, case(_only(other)).largest()), Precision.BF16)
-    else:
-        step = learner.timed(max(1, count), own)
-        if step.count > 2:
-            learning = _line(learner.alone, step.count, peak(ready.base.device))
+    step = learner.timed(max(1, count), way)
+    if step.count > 2:
+        learning[way] = _line(learner.alone[way], step.count, peak(ready.base.device))
     saying = _say(ready.base) if load.said else 0.0
     looks = load.looks or load.passes
     look, resting, looking = _look(plan, ready, step) if looks else (0.0, 0, 0)
     decoding, beside = _decode(ready, look) if load.decoded else (0.0, 0)
-    return Probe(Taken(learning, other, resting, looking, beside), step, look, decoding, saying)
+    return Probe(Taken(learning, resting, looking, beside), step, look, decoding, saying)
+
+
+def _tried(
+    learner: _Learner, recipe: Recipe, case: Callable[[Taken], Case]
+) -> tuple[dict[Way, Learning], Way | None, int]:
+    """How memory grows in a recipe's own way and, as long as not one picture fits, in those that
+    take less; in which a step is to be timed, and with how many pictures at once.
+
+    That is the first one that fits (0 pictures: none does), else the first one that can be computed
+    at all; None: not one picture can be, in no way.
+    """
+    found: dict[Way, Learning] = {}
+    for way in ways(recipe):
+        learning = learner.grows(way)
+        if learning is None:
+            continue
+        found[way] = learning
+        so = recipe.model_copy(update=way.change(recipe))
+        count = case(Taken({way: learning}, 0, 0, 0)).largest(so)
+        if count:
+            return found, way, count
+    return found, next(iter(found), None), 0
 
 
 class _Learner:
@@ -119,23 +136,23 @@ class _Learner:
         self._cheaper = Quick(ready.base, plan.recipe)
         self._rows = Rows(plan, self._ready, self._objective.timesteps)
         self._done = 0
-        self.alone = 0
+        self.alone: dict[Way, int] = {}
 
-    def grows(self, precision: Precision) -> Learning | None:
+    def grows(self, way: Way) -> Learning | None:
         """How memory grows with the pictures computed at once; None when one is too many.
 
-        The first step makes what the optimiser remembers, so the second one is measured.
+        The very first step makes what the optimiser remembers, so the one after it is measured.
         """
-        if self._step(self._rows.fullest(0, 1), 1, precision) is None:
+        if not self._done and self._step(self._rows.fullest(0, 1), 1, way) is None:
             return None
-        alone, pair = (self._fullest(count, precision) for count in (1, 2))
+        alone, pair = (self._fullest(count, way) for count in (1, 2))
         if alone is None:
             return None
-        self.alone = alone
+        self.alone[way] = alone
         # Where two were too many, one more takes all that is left.
         return _line(alone, 2, max(alone, self._room) if pair is None else pair)
 
-    def timed(self, count: int, precision: Precision) -> Step:
+    def timed(self, count: int, way: Way) -> Step:
         """A step's median times; with half as many pictures at once where memory runs out now.
 
         The most memory in use meanwhile is the device's peak after it.
@@ -145,9 +162,9 @@ class _Learner:
         rows = []
         while len(made) < TIMED:
             rows = self._rows.of_a_step(self._done, count)
-            one = self._step(rows, count, precision)
+            one = self._step(rows, count, way)
             if one is None and count > 1:
-                return self.timed(count // 2, precision)
+                return self.timed(count // 2, way)
             if one is None:
                 raise RunFailed("Memory ran out while it was measured; nothing was trained.")
             made.append(one)
@@ -156,23 +173,22 @@ class _Learner:
         self._told(STEPS)
         self._cheaper.rest()  # what follows is no step
         columns = (median(column) for column in zip(*made, strict=True))
-        return Step(count, len(rows), len(made), *columns)
+        return Step(way, count, len(rows), len(made), *columns)
 
     def _step(
-        self, rows: Sequence[Slot], count: int, precision: Precision
+        self, rows: Sequence[Slot], count: int, way: Way
     ) -> tuple[float, float, float, float] | None:
         """Seconds and CPU-seconds of computing and of moving; None when memory ran out.
 
         In the order that `Step` has them.
         """
-        losses = partial(slots_losses, self._objective, self._ready, precision)
+        losses = partial(slots_losses, self._objective, self._ready, way.precision)
         shape = self._ready.shape
         rate = self._plan.recipe.rate(self._done)
         begun = _clocks(self._device)
         try:
-            again = self._plan.recipe.gradient_checkpointing
-            recomputes = recomputing(self._ready.base.network, on=again)
-            with recomputes, self._cheaper.step(precision):
+            recomputes = recomputing(self._ready.base.network, on=way.anew)
+            with recomputes, self._cheaper.step(way.precision):
                 loss, computed = descend(
                     rows, losses, self._optimizer, whole=len(rows), most=count, shape=shape
                 )
@@ -193,20 +209,16 @@ class _Learner:
             ended[1] - between[1],
         )
 
-    def _fullest(self, count: int, precision: Precision) -> int | None:
+    def _fullest(self, count: int, way: Way) -> int | None:
         rows = self._rows.fullest(self._done, count)
         forget_peak(self._device)
-        return None if self._step(rows, count, precision) is None else peak(self._device)
+        return None if self._step(rows, count, way) is None else peak(self._device)
 
 
 def _line(alone: int, count: int, most: int) -> Learning:
     """Through what one picture took and what `count` at once took."""
     each = max(0, most - alone) // (count - 1)
     return Learning(alone - each, each)
-
-
-def _only(learning: Learning) -> Taken:
-    return Taken(learning, None, 0, 0, 0)
 
 
 def _say(base: Base) -> float:
@@ -223,7 +235,7 @@ def _look(plan: RunPlan, ready: Ready, step: Step) -> tuple[float, int, int]:
     """Seconds of a look, bytes at rest, and bytes that each look at once adds."""
     device = ready.base.device
     looks = max(looks_at_once(plan), plan.recipe.eval_timesteps)
-    guess = looks * _as_a_look(plan.recipe, step)
+    guess = looks * _as_a_look(step)
     count = looks if guess <= PATIENCE else _FEW_LOOKS
     name = next(iter(ready.moments))
     prompts = {name: ready.prompts[name]}  # what encoders take for it is counted apart
@@ -236,14 +248,14 @@ def _look(plan: RunPlan, ready: Ready, step: Step) -> tuple[float, int, int]:
     except (RuntimeError, MemoryError) as error:
         if not no_room(error):
             raise
-        return _as_a_look(plan.recipe, step), resting, peak(device)
+        return _as_a_look(step), resting, peak(device)
     seconds = _clocks(device)[0] - begun[0]
     return seconds / count, resting, max(0, peak(device) - resting) // count
 
 
-def _as_a_look(recipe: Recipe, step: Step) -> float:
+def _as_a_look(step: Step) -> float:
     """Seconds of a look, by those of a step: once more forward where it recomputes."""
-    return step.computing / step.rows / (STEP_COST + recipe.gradient_checkpointing)
+    return step.computing / step.rows / (STEP_COST + step.way.anew)
 
 
 def _decode(ready: Ready, look: float) -> tuple[float, int]:

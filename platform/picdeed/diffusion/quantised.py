@@ -72,6 +72,15 @@ def require(how: Quantize, device: torch.device) -> None:
         ) from error
 
 
+def why_not(how: Quantize, device: torch.device) -> str | None:
+    """Why weights cannot be kept so on this device; None where they can."""
+    try:
+        require(how, device)
+    except UsageError as error:
+        return error.message
+    return None
+
+
 def is_packed(name: str, shape: Sequence[int]) -> bool:
     """Whether this tensor of a network is kept in fewer bits: a Linear weight inside its blocks
     that comes to whole blocks of 64 numbers, as all do but a toy's."""

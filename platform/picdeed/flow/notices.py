@@ -307,10 +307,12 @@ def _changes(
 
 
 def _fitted(side: int | None, recipe: Recipe, crops: int) -> str:
-    size = f"{side} px" if side else "the base's size"
+    box = f"{side} px square" if side else "the base's size square"
+    if recipe.buckets:
+        box = f"a rectangle near its own shape and no larger in area than {box},"
     several = f" in up to {crops} places" if crops > 1 else ""
     mirrored = ", mirrored too" if recipe.flip else ""
-    return f"resized and cropped to {size} square on white{several}{mirrored}, encoded to latents"
+    return f"resized and cropped to {box} on white{several}{mirrored}, encoded to latents"
 
 
 def side_of(folder: Path) -> int | None:
