@@ -4,8 +4,10 @@
         [--deed DEED] [--recipe RECIPE]
 
 The autoencoder's first steps follow from recipe and pictures alone; the denoiser's also need the
-latents that a full training left in WORK. Another processor can be played on one that knows more
-instructions: ONEDNN_MAX_CPU_ISA=AVX512_CORE takes AMX and native bfloat16 away.
+latents that a full training left in WORK. DEED may also be the base's `evaluation.json`, which
+holds what a CPU gave: bf16 magnifies what a GPU rounds otherwise. Another processor can be played
+on one that knows more instructions: ONEDNN_MAX_CPU_ISA=AVX512_CORE takes AMX and native bfloat16
+away.
 """
 
 from __future__ import annotations
@@ -76,7 +78,8 @@ def main(arguments: Sequence[str]) -> int:
     recipe = recipes.read(given.recipe or bundled("configs") / "pretrain" / "sprig.toml")
     recipe = dataclasses.replace(recipe, workers=given.workers or recipe.workers)
     members = compose.trained_set(from_folder(given.pictures))
-    known = json.loads(given.deed.read_text("utf-8"))["first_losses"]
+    told = json.loads(given.deed.read_text("utf-8"))
+    known = told.get("repeat", told)["first_losses"]
     given.work.mkdir(parents=True, exist_ok=True)
     parts: list[Any] = [autoencoder]
     if given.trained:
@@ -88,8 +91,10 @@ def main(arguments: Sequence[str]) -> int:
         "workers": recipe.workers,
         "torch": torch.__version__,
     }
+    report["first_losses"] = {}
     for part in parts:
         losses = repeat(part, recipe, members, given.work)
+        report["first_losses"][part.NAME] = losses
         report[part.NAME] = compare(losses, known[part.NAME])
     print(json.dumps(report, indent=1))
     return 0 if all(report[part.NAME]["apart"] <= BAR for part in parts) else 1
