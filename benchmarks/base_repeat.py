@@ -1,13 +1,13 @@
 """Does another machine repeat the first 50 steps of the base's training? Losses beside the deed's.
 
     python benchmarks/base_repeat.py --pictures FOLDER --work DIR [--trained WORK] [--workers 1]
-        [--deed DEED] [--recipe RECIPE]
+        [--deed DEED] [--recipe RECIPE] [--precision fp32]
 
 The autoencoder's first steps follow from recipe and pictures alone; the denoiser's also need the
-latents that a full training left in WORK. DEED may also be the base's `evaluation.json`, which
-holds what a CPU gave: bf16 magnifies what a GPU rounds otherwise. Another processor can be played
-on one that knows more instructions: ONEDNN_MAX_CPU_ISA=AVX512_CORE takes AMX and native bfloat16
-away.
+latents that a full training left in WORK. In bf16 only processors that round alike agree for long:
+training magnifies what is rounded otherwise. `--precision fp32` takes the recipe's steps in fp32;
+DEED may be the base's `evaluation.json`, which holds what a CPU gave so. Another processor can be
+played on one that knows more instructions: ONEDNN_MAX_CPU_ISA=AVX2, ATEN_CPU_CAPABILITY=avx2.
 """
 
 from __future__ import annotations
@@ -74,9 +74,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--workers", type=int, default=0, help="other than the recipe's")
     parser.add_argument("--deed", type=Path, default=Path("models/sprig/deed.json"))
     parser.add_argument("--recipe", type=Path, help="other than the shipped one")
+    parser.add_argument("--precision", choices=["bf16", "fp32"], help="other than the recipe's")
     given = parser.parse_args(arguments)
     recipe = recipes.read(given.recipe or bundled("configs") / "pretrain" / "sprig.toml")
     recipe = dataclasses.replace(recipe, workers=given.workers or recipe.workers)
+    if given.precision:
+        recipe = _in(recipe, given.precision)
     members = compose.trained_set(from_folder(given.pictures))
     told = json.loads(given.deed.read_text("utf-8"))
     known = told.get("repeat", told)["first_losses"]
@@ -88,6 +91,8 @@ def main(arguments: Sequence[str]) -> int:
     report: dict[str, Any] = {
         "isa": os.environ.get("ONEDNN_MAX_CPU_ISA", "all"),
         "amx": bool(torch.cpu._is_amx_tile_supported()),  # noqa: SLF001  (no public name)
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "precision": recipe.autoencoder.schedule.precision,
         "workers": recipe.workers,
         "torch": torch.__version__,
     }
@@ -98,6 +103,16 @@ def main(arguments: Sequence[str]) -> int:
         report[part.NAME] = compare(losses, known[part.NAME])
     print(json.dumps(report, indent=1))
     return 0 if all(report[part.NAME]["apart"] <= BAR for part in parts) else 1
+
+
+def _in(recipe: recipes.Recipe, precision: str) -> recipes.Recipe:
+    """The recipe with both parts trained in a precision."""
+    parts: dict[str, Any] = {}
+    for name in (autoencoder.NAME, denoiser.NAME):
+        part = getattr(recipe, name)
+        schedule = dataclasses.replace(part.schedule, precision=precision)
+        parts[name] = dataclasses.replace(part, schedule=schedule)
+    return dataclasses.replace(recipe, **parts)
 
 
 if __name__ == "__main__":

@@ -76,6 +76,10 @@ def pretrain(
     ] = False,
     work: Annotated[Path | None, typer.Option(metavar="DIR", help="Checkpoints.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the base goes.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0, help="Stop then; the same command goes on."),
+    ] = None,
 ) -> None:
     """Train a base from scratch on gated pictures, or check the shipped one's deed."""
     from picdeed.core.resources import bundled
@@ -86,7 +90,7 @@ def pretrain(
         if check:
             found = check_deed(chosen, work, progress=progress)
         else:
-            found = pretrain_base(chosen, work, out, progress=progress)
+            found = pretrain_base(chosen, work, out, minutes=minutes, progress=progress)
     if call.as_json:
         print_document("pretrain", found)
     else:

@@ -11,6 +11,7 @@ PicdeedError                    1   something failed; the message says what stay
 ├── UnreadablePicture           1   hostile, broken or unsupported picture bytes
 ├── SourceError                 1   a source of pictures or metadata that cannot be read
 ├── RunFailed                   1   a fine-tune that ended without an adapter
+├── TimeOver                    1   work that was given a time, and goes on when asked again
 ├── BusyError                   1   another process holds what this one needs
 └── MissingPart                 1   an extra, program or download that is not installed
 """
@@ -94,6 +95,13 @@ class SourceError(PicdeedError):
 
 class RunFailed(PicdeedError):
     """A fine-tune that ended without an adapter."""
+
+
+class TimeOver(PicdeedError):
+    """The time that the work was given is over; asked again it goes on from what is stored."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="Run the same command again: it goes on from there.")
 
 
 class BusyError(PicdeedError):

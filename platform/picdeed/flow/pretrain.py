@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,13 +60,19 @@ def check_deed(recipe: Path, work: Path | None = None, *, progress: Progress = s
 
 
 def pretrain_base(
-    recipe: Path, work: Path | None, out: Path | None, *, progress: Progress = silent
+    recipe: Path,
+    work: Path | None,
+    out: Path | None,
+    *,
+    minutes: float | None = None,
+    progress: Progress = silent,
 ) -> Gathered:
     """Train the recipe's base on its gated pictures and write it, with its deed, into `out`.
 
     Goes on where an earlier call with the same `work` stopped. Raises Denied or NeedsReview
-    when the gate does not open.
+    when the gate does not open, TimeOver once so many `minutes` have passed before the end.
     """
+    until = None if minutes is None else time.time() + 60 * minutes
     from picdeed.diffusion.pretrain import run
     from picdeed.diffusion.pretrain.recipe import TrainingPicture
 
@@ -90,7 +97,15 @@ def pretrain_base(
             members.append(
                 TrainingPicture(path, frozen[identity] or "", row["concept"], row["set"])
             )
-    run.pretrain(plan, members, place / "state", target, snapshot=gathered.root, progress=progress)
+    run.pretrain(
+        plan,
+        members,
+        place / "state",
+        target,
+        snapshot=gathered.root,
+        until=until,
+        progress=progress,
+    )
     _write_deed(target, gathered)
     return replace(gathered, out=target, shipped_root=gathered.root, same=True)
 

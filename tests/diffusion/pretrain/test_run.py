@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from picdeed.core import ids
-from picdeed.core.errors import UsageError
+from picdeed.core.errors import TimeOver, UsageError
 from picdeed.core.events import silent
 from picdeed.diffusion.pretrain import (
     autoencoder,
@@ -22,6 +23,7 @@ from picdeed.diffusion.pretrain import (
     denoiser,
     export,
     latents,
+    loop,
     parallel,
     run,
 )
@@ -118,6 +120,36 @@ def test_another_denoiser_may_use_a_trained_autoencoder_and_nothing_else_may(
     assert base.steps == {"autoencoder": 3, "denoiser": 2}
     assert (second / "autoencoder.safetensors").read_bytes() == weights
     assert not logged(second, "autoencoder"), "it was not trained again"
+
+
+# A time that is over
+
+
+def test_what_was_given_a_time_goes_on_to_the_same_base(
+    tmp_path: Path, pictures: list[TrainingPicture], tiny
+) -> None:
+    recipe = dataclasses.replace(tiny(3, 3), checkpoint_seconds=1e9)
+    whole = run.pretrain(recipe, pictures, tmp_path / "whole", tmp_path / "base")
+    work, out = tmp_path / "work", tmp_path / "other"
+    for _ in range(3):
+        # Over at once: two steps of three, then before the first part of the latents.
+        with pytest.raises(TimeOver, match="stored"):
+            run.pretrain(recipe, pictures, work, out, until=time.time())
+        assert not out.exists()
+    assert loop.load_average(autoencoder.build(recipe), autoencoder.NAME, work) == 3
+    run.pretrain(recipe, pictures, work, out)
+    assert whole.files == json.loads((out / export.DEED).read_text())["files"]
+
+
+def test_of_two_workers_the_first_ends_both_in_time(
+    tmp_path: Path, pictures: list[TrainingPicture], tiny
+) -> None:
+    recipe = dataclasses.replace(tiny(3, workers=2), checkpoint_seconds=1e9)
+    asked = (recipe, compose.trained_set(pictures), tmp_path)
+    with pytest.raises(TimeOver, match="stored") as over:
+        parallel.run(autoencoder.train, asked, 2, silent, until=time.time())
+    assert "same command again" in over.value.hint
+    assert loop.load_average(autoencoder.build(recipe), autoencoder.NAME, tmp_path) == 1
 
 
 # The first steps, once more

@@ -15,6 +15,7 @@ from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from picdeed.core.errors import TimeOver
 from picdeed.core.events import Progress
 from picdeed.diffusion.pretrain import autoencoder, compose
 from picdeed.diffusion.pretrain.feed import feed
@@ -58,7 +59,7 @@ def encode(
     worker: Worker,
     progress: Progress,
 ) -> None:
-    """One worker's share of the parts, which are left in `work`."""
+    """One worker's share of the parts, which are left in `work`. Raises TimeOver between two."""
     model = autoencoder.trained(recipe, work).to(worker.device)
     parts = _parts(pictures, work)
     own = [part for part in parts[worker.rank :: worker.count] if not part[0].is_file()]
@@ -67,6 +68,8 @@ def encode(
     for place, (path, some) in enumerate(own):
         if worker.rank == 0:
             progress("latents", place, len(own))
+            if worker.late:
+                raise TimeOver(f"latents: the time is over after part {place}; they are stored.")
         values = [_encoded(recipe, model, *next(sheets)) for _ in some]
         _write(_columns(recipe, pictures, some) | {"values": torch.cat(values)}, path)
 

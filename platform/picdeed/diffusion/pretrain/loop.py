@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from picdeed.core.errors import RunFailed
+from picdeed.core.errors import RunFailed, TimeOver
 from picdeed.core.events import Progress
 from picdeed.diffusion.pretrain import optimisers
 from picdeed.diffusion.pretrain.feed import feed
@@ -30,7 +30,8 @@ _TOLD = 20  # every so many steps the loss is logged after them
 def train(job: Job, work: Path, worker: Worker, progress: Progress) -> None:
     """Trains to the schedule's end; `work/NAME.safetensors` then holds the averaged weights.
 
-    Raises RunFailed when the loss is no number any more: the last checkpoint stays.
+    Raises RunFailed when the loss is no number any more: the last checkpoint stays. Raises TimeOver
+    when the worker's time is over and a checkpoint is written.
     """
     stored = work / f"{job.name}-checkpoint.safetensors"
     stepper = Stepper(job, worker)
@@ -43,7 +44,8 @@ def train(job: Job, work: Path, worker: Worker, progress: Progress) -> None:
         loss = stepper.take(step, samples)
         last = step + 1 == job.schedule.steps
         told = step < FIRST or step % _TOLD == 0 or last
-        due = last or time.monotonic() - saved > job.checkpoint_seconds
+        over = worker.rank == 0 and worker.late and not last
+        due = last or over or time.monotonic() - saved > job.checkpoint_seconds
         # Looking at a loss waits for it: a GPU is kept waiting only where something depends on it.
         if (told or due or worker.device == CPU) and not bool(torch.isfinite(loss)):
             raise RunFailed(f"{job.name}: the loss of step {step} is no number.")
@@ -58,6 +60,8 @@ def train(job: Job, work: Path, worker: Worker, progress: Progress) -> None:
         if due:
             _store(job, stored, weights, average, step + 1)
             saved = time.monotonic()
+        if over:
+            raise TimeOver(f"{job.name}: the time is over after step {step + 1}; it is stored.")
     if worker.rank == 0:
         named = _named(job.module)
         final = dict(zip(named, average, strict=True))

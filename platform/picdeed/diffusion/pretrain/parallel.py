@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,24 +18,31 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from picdeed.core.errors import RunFailed
+from picdeed.core.errors import RunFailed, TimeOver
 from picdeed.core.events import Progress
 from picdeed.diffusion.devices import pick_device
 from picdeed.diffusion.pretrain.step import Worker
 
+_OVER = 75  # how a worker ends whose time is over; sysexits' "try again"
 Task = Callable[..., None]
 """Called as task(*arguments, worker=..., progress=...) in every worker."""
 
 
-def run(task: Task, arguments: tuple[Any, ...], workers: int, progress: Progress) -> None:
+def run(
+    task: Task,
+    arguments: tuple[Any, ...],
+    workers: int,
+    progress: Progress,
+    until: float | None = None,
+) -> None:
     """Runs `task` in `workers` processes; in this one when it is 1, or on a GPU, which one process
-    fills. Raises RunFailed.
+    fills. Raises RunFailed, and TimeOver when it is `until` (seconds since 1970).
 
     `task` and `arguments` must be importable and picklable: the processes are spawned.
     """
     device = pick_device()
     if workers == 1 or device.type != "cpu":
-        task(*arguments, worker=Worker(0, 1, device), progress=progress)
+        task(*arguments, worker=Worker(0, 1, device, until), progress=progress)
         return
     context = mp.get_context("spawn")
     said: Any = context.Queue()
@@ -42,10 +50,10 @@ def run(task: Task, arguments: tuple[Any, ...], workers: int, progress: Progress
         processes = [
             context.Process(
                 target=_enter,
-                args=(task, arguments, Worker(rank, workers), Path(meeting) / "store", said),
+                args=(task, arguments, worker, Path(meeting) / "store", said),
                 daemon=True,
             )
-            for rank in range(workers)
+            for worker in (Worker(rank, workers, device, until) for rank in range(workers))
         ]
         for process in processes:
             process.start()
@@ -66,6 +74,8 @@ def _watch(processes: list[Any], said: Any, progress: Progress) -> None:
                 break
     for process in processes:
         process.join(timeout=5)
+        if process.exitcode == _OVER:  # the first one's; the others then fail for want of it
+            raise TimeOver("The time is over; what was trained so far is stored.")
         if process.exitcode != 0:
             raise RunFailed(
                 "A pretraining worker ended early; its checkpoint stays.",
@@ -86,5 +96,7 @@ def _enter(task: Task, arguments: tuple[Any, ...], worker: Worker, store: Path, 
     )
     try:
         task(*arguments, worker=worker, progress=lambda *news: said.put(news))
+    except TimeOver:
+        sys.exit(_OVER)
     finally:
         dist.destroy_process_group()

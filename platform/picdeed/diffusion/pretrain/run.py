@@ -33,22 +33,24 @@ def pretrain(
     out: Path,
     *,
     snapshot: str | None = None,
+    until: float | None = None,
     progress: Progress = silent,
 ) -> Pretrained:
     """Trains `recipe` on `pictures` and writes the base to `out`; state is kept in `work`.
 
-    Raises UsageError when `work` belongs to another recipe, RunFailed when a worker dies.
+    Raises UsageError when `work` belongs to another recipe, RunFailed when a worker dies, TimeOver
+    when it is `until` (seconds since 1970): the same call again goes on.
     """
     members = compose.trained_set(pictures)
     _claim(work, autoencoder.NAME, _taught_by(recipe, members))
     if not (work / f"{autoencoder.NAME}.safetensors").is_file():
-        parallel.run(autoencoder.train, (recipe, members, work), recipe.workers, progress)
+        parallel.run(autoencoder.train, (recipe, members, work), recipe.workers, progress, until)
     _claim(work, denoiser.NAME, recipe.digest)
     if not (work / latents.FILE).is_file():
-        parallel.run(latents.encode, (recipe, members, work), recipe.workers, progress)
+        parallel.run(latents.encode, (recipe, members, work), recipe.workers, progress, until)
         latents.join(members, work)
     if not (work / f"{denoiser.NAME}.safetensors").is_file():
-        parallel.run(denoiser.train, (recipe, members, work), recipe.workers, progress)
+        parallel.run(denoiser.train, (recipe, members, work), recipe.workers, progress, until)
     return export.write(recipe, members, work, out, snapshot)
 
 

@@ -8,6 +8,7 @@ On a GPU the step is replayed (`replay`), so all that differs between steps lies
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,11 +25,18 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Worker `rank` of `count`, computing on `device`. Worker 0 reports and stores."""
+    """Worker `rank` of `count`, computing on `device`. Worker 0 reports and stores, and ends when
+    it is `until` (seconds since 1970)."""
 
     rank: int
     count: int
     device: torch.device = CPU
+    until: float | None = None
+
+    @property
+    def late(self) -> bool:
+        """Whether its time is over."""
+        return self.until is not None and time.time() >= self.until
 
 
 @dataclass(frozen=True, slots=True)
