@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import queue
-import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from picdeed.core.events import Progress
 from picdeed.diffusion.devices import pick_device
 from picdeed.diffusion.pretrain.step import Worker
 
-_OVER = 75  # how a worker ends whose time is over; sysexits' "try again"
+_FAREWELL = 60.0  # seconds that a worker whose time is over waits to be ended with the others
 Task = Callable[..., None]
 """Called as task(*arguments, worker=..., progress=...) in every worker."""
 
@@ -62,20 +62,22 @@ def run(
         finally:
             for process in processes:
                 process.terminate()
+            for process in processes:
                 process.join()
 
 
 def _watch(processes: list[Any], said: Any, progress: Progress) -> None:
     while any(process.is_alive() for process in processes):
         try:
-            progress(*said.get(timeout=1))
+            news = said.get(timeout=1)
+            if news is None:
+                raise TimeOver("The time is over; what was trained so far is stored.")
+            progress(*news)
         except queue.Empty:
             if any(process.exitcode not in (None, 0) for process in processes):
                 break
     for process in processes:
         process.join(timeout=5)
-        if process.exitcode == _OVER:  # the first one's; the others then fail for want of it
-            raise TimeOver("The time is over; what was trained so far is stored.")
         if process.exitcode != 0:
             raise RunFailed(
                 "A pretraining worker ended early; its checkpoint stays.",
@@ -97,6 +99,8 @@ def _enter(task: Task, arguments: tuple[Any, ...], worker: Worker, store: Path, 
     try:
         task(*arguments, worker=worker, progress=lambda *news: said.put(news))
     except TimeOver:
-        sys.exit(_OVER)
+        # Gone before the others it would leave them failing in mid-sum, each with a traceback.
+        said.put(None)
+        time.sleep(_FAREWELL)
     finally:
         dist.destroy_process_group()
