@@ -18,6 +18,7 @@ TREE = {
     "UnreadablePicture": 1,
     "SourceError": 1,
     "RunFailed": 1,
+    "TimeOver": 1,
     "BusyError": 1,
     "MissingPart": 1,
 }
@@ -69,3 +70,7 @@ def test_a_refused_picture_carries_its_machine_word():
         "The file ends in the middle.",
         1,
     )
+
+
+def test_work_whose_time_is_over_says_how_it_goes_on():
+    assert "same command again" in errors.TimeOver("Over.").hint
